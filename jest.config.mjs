@@ -1,0 +1,17 @@
+/** Two projects: `unit` runs anywhere; `hosts` needs Docker (see docs/development.md). */
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false, tsconfig: 'tsconfig.json' }],
+  },
+};
+
+export default {
+  testTimeout: 30_000,
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['<rootDir>/test/hosts/', '/node_modules/'] },
+    { ...common, displayName: 'hosts', testMatch: ['<rootDir>/test/hosts/**/*.test.ts'] },
+  ],
+};

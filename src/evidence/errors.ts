@@ -1,0 +1,15 @@
+/**
+ * An error the user can mend: the configuration, an input, a host's state. Shown without a stack.
+ * Every other error is a defect of ours or of the world and keeps its stack for debug logging.
+ * (After github/codeql-action's ConfigurationError.)
+ */
+export class UserError extends Error {
+  /** What to do next, in one or a few lines. */
+  readonly remedy: string | undefined;
+
+  constructor(message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'UserError';
+    this.remedy = options.remedy;
+  }
+}
