@@ -1,0 +1,62 @@
+/**
+ * Builds `dist/`: one bundle that all actions and the CLI share, and a one-line stub for each.
+ *
+ *   node tools/build.mjs [--out <folder>]     default: dist
+ *
+ * generate → tsc (src → build/) → ncc (tools/entry.cjs → index.cjs) → stubs. The same sources give the same bytes
+ * anywhere: no source maps, no path of the building machine, no native code, nothing beside the one bundle.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import ncc from '@vercel/ncc';
+
+const root = join(import.meta.dirname, '..');
+const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } });
+const out = resolve(values.out);
+
+/** What `runs.main` and `runs.post` in the action.yml files name. */
+const entries = ['preflight', 'deploy', 'deploy-post', 'smoke', 'rollback', 'go-live', 'go-live-post'];
+
+/** ssh2 names PuTTY's agent helper, which it starts on Windows only; the program is not shipped. */
+const leftOut = ['pagent.exe'];
+
+const stubs = Object.fromEntries(entries.map((name) => [`${name}.cjs`, `require('./index.cjs').run('${name}');\n`]));
+stubs['slipway.cjs'] = "#!/usr/bin/env node\nrequire('./index.cjs').cli(process.argv);\n";
+
+const { code, licenses } = await bundle();
+mkdirSync(out, { recursive: true });
+const files = { 'index.cjs': code, 'licenses.txt': licenses, ...stubs };
+for (const stale of readdirSync(out).filter((name) => !(name in files))) rmSync(join(out, stale), { recursive: true });
+for (const [name, text] of Object.entries(files)) writeFileSync(join(out, name), text);
+chmodSync(join(out, 'slipway.cjs'), 0o755);
+console.log(`${out}: index.cjs ${Math.round(code.length / 1024)} KiB, ${Object.keys(stubs).length} stubs`);
+
+/** Compiles and bundles; throws when the result is more than one file of plain JavaScript. */
+async function bundle() {
+  execFileSync(process.execPath, [join(root, 'tools/generate.mjs')], { stdio: 'inherit' });
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' });
+  const { code, assets } = await ncc(join(root, 'tools/entry.cjs'), {
+    cache: false,
+    externals: ['cpu-features'],
+    license: 'licenses.txt',
+    minify: false,
+    quiet: true,
+    sourceMap: false,
+    target: 'es2022',
+  });
+  const licenses = assets['licenses.txt']?.source?.toString() ?? '';
+  const extra = Object.keys(assets).filter((name) => name !== 'licenses.txt' && !leftOut.includes(name));
+  if (extra.length > 0) {
+    // Native code would tie the bundle to one machine. ssh2 works without its optional parts: `externals` above
+    // leaves one out, `ignore-scripts=true` in .npmrc keeps npm from building the other. A chunk means import().
+    throw new Error(`The bundle must be one file, but ncc also made: ${extra.join(', ')}`);
+  }
+  if (code.includes(root)) {
+    const line = code.split('\n').find((text) => text.includes(root));
+    throw new Error(`The bundle holds a path of this machine: ${line?.trim().slice(0, 300)}`);
+  }
+  return { code, licenses };
+}

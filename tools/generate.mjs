@@ -1,0 +1,30 @@
+/**
+ * Embeds every remote script as text: `src/host/scripts/*.sh` → `src/host/scripts.generated.ts`.
+ * Scripts stay files (law 2 of the design: shellcheck reads what the host runs), and the bundle stays one file.
+ * The result is git-ignored; it is written only when it changed, so that watchers and caches stay quiet.
+ *
+ *   node tools/generate.mjs
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const folder = join(root, 'src/host/scripts');
+const target = join(root, 'src/host/scripts.generated.ts');
+
+const entries = readdirSync(folder)
+  .filter((file) => file.endsWith('.sh'))
+  .sort()
+  .map((file) => {
+    const name = file.slice(0, -'.sh'.length);
+    return `  ${JSON.stringify(name)}: ${JSON.stringify(readFileSync(join(folder, file), 'utf8'))},\n`;
+  });
+
+const text = `// Written by tools/generate.mjs from src/host/scripts/*.sh. Change the scripts, not this file.
+export const scripts = {
+${entries.join('')}} as const;
+
+export type ScriptName = keyof typeof scripts;
+`;
+
+if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text);
