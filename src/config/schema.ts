@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { environments, type EnvironmentInput, type HostConfig } from './schema/environments.js';
+import type { expect } from './schema/expect.js';
+import { name } from './schema/fields.js';
+import { readHealth, writeHealth, type HealthConfig } from './schema/health.js';
+import { preflight } from './schema/preflight.js';
+import { release } from './schema/release.js';
+import { section } from './schema/section.js';
+import { services, type ServiceInput } from './schema/services.js';
+import { smoke, type Scenario } from './schema/smoke.js';
+
+export type { HostConfig } from './schema/environments.js';
+export type { JsonExpectation, JsonMatcher, StatusClass, StatusExpectation } from './schema/expect.js';
+export type { CommandHealth, HealthConfig, HttpHealth, TcpHealth } from './schema/health.js';
+export type { HttpStep, Method, RunStep, Scenario, Step } from './schema/smoke.js';
+
+/** A named target. */
+export interface Environment extends Omit<EnvironmentInput, 'root' | 'hosts'> {
+  hosts: HostConfig[];
+  /** The folder on the hosts that belongs to this app alone. */
+  root: string;
+}
+/** A process that a release runs. */
+export interface ServiceConfig extends Omit<ServiceInput, 'health'> {
+  name: string;
+  health?: HealthConfig;
+}
+export type ReleaseConfig = z.output<typeof release>;
+export type PreflightConfig = z.output<typeof preflight>;
+export type Expect = z.output<typeof expect>;
+
+/** The whole of slipway.yml, complete and valid. */
+export interface Config {
+  app: string;
+  environments: Record<string, Environment>;
+  release: ReleaseConfig;
+  services: Record<string, ServiceConfig>;
+  preflight: PreflightConfig;
+  smoke: Scenario[];
+}
+
+const sections = section(
+  'slipway.yml',
+  {
+    app: name('The name of the app: it names the folder on the hosts, processes and units.', ['all', 'slipway']),
+    environments,
+    release: release.prefault({}),
+    services: services.prefault({}),
+    preflight: preflight.prefault({}),
+    smoke: smoke.prefault([]),
+  },
+  { planned: ['databases', 'site', 'watch', 'sign-off', 'windows'] },
+);
+
+/** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */
+export const configSchema = z
+  .codec(sections, z.custom<Config>(), {
+    decode: (input): Config => ({
+      ...input,
+      environments: each(input.environments, (item) => ({ ...item, root: item.root ?? `/srv/${input.app}` })),
+      services: each(input.services, ({ health, ...item }, key) => ({
+        name: key,
+        ...item,
+        ...(health !== undefined && { health: readHealth(health, item.port) }),
+      })),
+    }),
+    encode: (config) => ({
+      ...config,
+      services: each(config.services, ({ name: _, health, ...item }) => ({ ...item, ...(health !== undefined && { health: writeHealth(health) }) })),
+    }),
+  })
+  .meta({ title: 'Slipway', description: 'slipway.yml: how an app goes to its servers.' });
+
+function each<T, R>(items: Record<string, T>, change: (item: T, key: string) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(items).map(([key, item]) => [key, change(item, key)]));
+}
