@@ -1,0 +1,100 @@
+import { validate } from '@actions/languageservice';
+import { describe, expect, it } from '@jest/globals';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import { parse } from 'yaml';
+
+interface ActionFile {
+  inputs: Record<string, { description: string; required: boolean; default?: string }>;
+  outputs: Record<string, { description: string }>;
+  runs: { using: string; main: string; post?: string; 'post-if'?: string };
+}
+
+interface Workflow {
+  permissions: unknown;
+  jobs: Record<string, { permissions?: Record<string, string> }>;
+}
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const actionOf = (file: string): ActionFile => parse(read(file)) as ActionFile;
+
+/** The diagnostics of GitHub's own language service, as `line: message`. It keeps its answers by `uri`. */
+async function diagnose(uri: string, text: string): Promise<string[]> {
+  const found = await validate(TextDocument.create(`file:///${uri}`, 'yaml', 1, text));
+  return found.map(({ range, message }) => `${range.start.line + 1}: ${typeof message === 'string' ? message : message.value}`);
+}
+
+const actions = ['action.yml', ...readdirSync(join(root, 'actions')).map((name) => `actions/${name}/action.yml`)];
+const workflows = readdirSync(join(root, '.github/workflows')).map((name) => `.github/workflows/${name}`);
+
+describe('action.yml files', () => {
+  it.each(actions)('%s is accepted by GitHub’s language service', async (file) => {
+    expect(await diagnose(file, read(file))).toEqual([]);
+  });
+
+  it.each([
+    ['using: node24', 'using: node7'],
+    ['main: dist/', 'mian: dist/'],
+    ['    required: true', '    required: [true]'],
+    ['description: >-', 'descriptoin: >-'],
+  ])('in which %j became %j are refused, so the check above can fail', async (right, wrong) => {
+    const text = read('action.yml').replace(right, wrong);
+    expect(await diagnose(`${wrong}/action.yml`, text)).not.toEqual([]);
+  });
+
+  it.each(actions)('%s names programs that are in dist', (file) => {
+    const { using, main, post, 'post-if': condition } = actionOf(file).runs;
+    expect(using).toBe('node24');
+    expect(existsSync(join(root, dirname(file), main))).toBe(true);
+    if (post !== undefined) {
+      expect(existsSync(join(root, dirname(file), post))).toBe(true);
+      expect(condition).toBe('always()');
+    }
+  });
+
+  it('share the common inputs and outputs, with the same words and defaults', () => {
+    const common = ['environment', 'config', 'working-directory', 'ssh-private-key', 'ssh-passphrase', 'known-hosts',
+      'sudo-password', 'app-env', 'plan'];
+    const whole = actionOf('action.yml');
+    for (const action of actions.map(actionOf)) {
+      for (const name of common) expect(action.inputs[name]).toEqual(whole.inputs[name]);
+      for (const name of ['result', 'evidence']) expect(action.outputs[name]).toEqual(whole.outputs[name]);
+    }
+  });
+});
+
+/** The workflows shown for copying in the documents, found by their `jobs:`. */
+const shown = ['README.md', ...actions.map((file) => join(dirname(file), 'README.md')).filter((file) => file !== 'README.md')]
+  .flatMap((file) => [...read(file).matchAll(/```yaml\n(.*?)```/gs)].map(([, text], index) => ({ file, index, text: text! })))
+  .filter(({ text }) => /^jobs:/m.test(text));
+
+describe('workflows', () => {
+  it.each(workflows)('%s is accepted by GitHub’s language service', async (file) => {
+    expect(await diagnose(file, read(file))).toEqual([]);
+  });
+
+  it.each(shown)('shown in $file ($index) is accepted by GitHub’s language service', async ({ file, index, text }) => {
+    expect(await diagnose(`${file}/${index}/.github/workflows/shown.yml`, text)).toEqual([]);
+  });
+
+  it('with a mistake are refused, so the check above can fail', async () => {
+    const text = 'on: push\njobs:\n  check:\n    runs-on: ubuntu-latest\n    steps:\n      - runs: echo hello\n';
+    expect(await diagnose('.github/workflows/sample.yml', text)).not.toEqual([]);
+  });
+
+  it.each(workflows)('%s grants nothing on top and gives a reason for each grant of a job', (file) => {
+    const text = read(file);
+    const { permissions, jobs } = parse(text) as Workflow;
+    expect(permissions).toEqual({});
+    const grants = Object.values(jobs).flatMap((job) => Object.entries(job.permissions ?? {}));
+    for (const [scope, level] of grants) expect(text).toMatch(new RegExp(`^ +${scope}: ${level} # \\S`, 'm'));
+  });
+
+  it.each(workflows)('%s pins every foreign action by its full commit, with the version beside it', (file) => {
+    const uses = read(file).match(/uses: .*/g) ?? [];
+    const foreign = uses.filter((text) => !/uses: (\.|\$)\//.test(text));
+    for (const text of foreign) expect(text).toMatch(/^uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+});

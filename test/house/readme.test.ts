@@ -1,0 +1,25 @@
+import { describe, expect, it } from '@jest/globals';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'docs/development.md'];
+
+describe('the README', () => {
+  it('gives the reason of every dependency, and of none that is not there', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+    const rows = read('README.md').split('## Dependencies')[1]!.split('\n## ')[0]!.matchAll(/^\| (`.*?) \|/gm);
+    const named = [...rows].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
+    const wanted = Object.keys({ ...dependencies, ...devDependencies }).map((name) => name.replace(/^@types\/.*/, '@types/…'));
+    expect([...named].sort()).toEqual([...new Set(wanted)].sort());
+  });
+});
+
+describe('the documents', () => {
+  it.each(documents)('%s links only to files that are there', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!);
+    const missing = links.filter((target) => !existsSync(join(root, dirname(file), target)));
+    expect(missing).toEqual([]);
+  });
+});

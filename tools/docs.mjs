@@ -1,0 +1,143 @@
+/**
+ * Writes what people read about the actions from what GitHub reads: `actions/<name>/README.md` whole, and in the
+ * root README the parts between `<!-- inputs -->` … `<!-- /inputs -->` and the like.
+ * An input or output without a description fails.
+ *
+ *   node tools/docs.mjs [--check]     --check: write nothing, fail when something would change
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+
+/** What the usage of an action shows beside the inputs that every one needs. */
+const usage = {
+  preflight: { with: { tag: '${{ github.ref_name }}' } },
+  deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },
+  smoke: { with: { 'app-env': '${{ secrets.APP_ENV }}', junit: 'smoke.xml' } },
+  rollback: { with: { reason: '${{ inputs.reason }}' } },
+};
+
+const stale = [];
+
+for (const name of readdirSync(join(root, 'actions')).sort()) {
+  const action = read(`actions/${name}/action.yml`);
+  put(`actions/${name}/README.md`, readme(name, action));
+}
+
+const whole = read('action.yml');
+let text = readFileSync(join(root, 'README.md'), 'utf8');
+for (const [part, body] of Object.entries({ inputs: inputs(whole), outputs: outputs(whole), actions: list() })) {
+  text = between(text, part, body);
+}
+put('README.md', text);
+
+if (stale.length > 0) {
+  console.error(`Not what the action.yml files say: ${stale.join(', ')}. Run: npm run docs`);
+  process.exitCode = 1;
+}
+
+/** The parsed action.yml; throws on an input or output without a description. */
+function read(file) {
+  const action = parse(readFileSync(join(root, file), 'utf8'));
+  for (const kind of ['inputs', 'outputs']) {
+    for (const [name, { description }] of Object.entries(action[kind])) {
+      if (!description?.trim()) throw new Error(`${file}: ${kind}.${name} has no description`);
+    }
+  }
+  return action;
+}
+
+function readme(name, action) {
+  return `<!-- Written by tools/docs.mjs from action.yml. Change that, then run: npm run docs -->
+# ${action.name}
+
+${action.description}
+
+The same from a terminal: \`slipway ${name} <environment>\`. The configuration, \`slipway.yml\`, is explained in the
+[README of the suite](../../README.md).
+
+## Usage
+
+\`OWNER\` is where this repository lives; replace \`COMMIT\` with the full SHA of the version you have read.
+
+\`\`\`yaml
+${example(name)}\`\`\`
+
+## Inputs
+
+${inputs(action)}
+
+## Outputs
+
+${outputs(action)}
+
+## Permissions
+
+| permission | why |
+|---|---|
+| \`contents: read\` | \`actions/checkout\` reads your repository. Slipway itself asks nothing of GitHub's API. |
+`;
+}
+
+function example(name) {
+  const { id, with: further } = usage[name];
+  const values = {
+    environment: 'production',
+    'ssh-private-key': '${{ secrets.SSH_PRIVATE_KEY }}',
+    ...further,
+  };
+  return [
+    'permissions:',
+    '  contents: read # actions/checkout',
+    'steps:',
+    '  - uses: actions/checkout@COMMIT',
+    `  - uses: OWNER/slipway/actions/${name}@COMMIT`,
+    ...(id ? [`    id: ${id}`] : []),
+    '    with:',
+    ...Object.entries(values).map(([input, value]) => `      ${input}: ${value}`),
+    ...(id ? [`  - run: echo "$RELEASE is live"`, '    env:', `      RELEASE: \${{ steps.${id}.outputs.release }}`] : []),
+    '',
+  ].join('\n');
+}
+
+function inputs(action) {
+  const rows = Object.entries(action.inputs).map(([name, { description, required, default: value }]) => {
+    const fallback = required ? '**required**' : value === undefined ? '' : `\`${value}\``;
+    return `| \`${name}\` | ${fallback} | ${cell(description)} |`;
+  });
+  return ['| input | default | what it is |', '|---|---|---|', ...rows].join('\n');
+}
+
+function outputs(action) {
+  const rows = Object.entries(action.outputs).map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |`);
+  return ['| output | what it is |', '|---|---|', ...rows].join('\n');
+}
+
+function list() {
+  const rows = readdirSync(join(root, 'actions')).sort().map((name) => {
+    return `| [\`actions/${name}\`](actions/${name}/README.md) | ${cell(read(`actions/${name}/action.yml`).description)} |`;
+  });
+  return ['| action | what it does |', '|---|---|', ...rows].join('\n');
+}
+
+function cell(text) {
+  return text.trim().replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
+}
+
+/** `text` with `body` between the markers of `part`; throws when a marker is missing. */
+function between(text, part, body) {
+  const [open, close] = [`<!-- ${part} -->`, `<!-- /${part} -->`];
+  const [start, end] = [text.indexOf(open), text.indexOf(close)];
+  if (start < 0 || end < start) throw new Error(`README.md: the markers ${open} … ${close} are missing`);
+  return `${text.slice(0, start + open.length)}\n${body}\n${text.slice(end)}`;
+}
+
+function put(file, wanted) {
+  const path = join(root, file);
+  if (existsSync(path) && readFileSync(path, 'utf8') === wanted) return;
+  if (check) stale.push(file);
+  else writeFileSync(path, wanted);
+}
