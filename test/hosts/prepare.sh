@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Makes the test hosts available: a Docker Engine that answers, and the host image. Safe to run again and again; `npm test` does.
+#
+#   prepare.sh           prepares, says what it does on stderr, and ends with one line on stdout:
+#                        `image <name>` (exit 0) or `unavailable <reason>` (exit 1)
+#   prepare.sh --image   only prints the name of the image these files describe
+#
+# As root it installs what is missing and starts an engine where none answers (a machine without systemd).
+# What it started is recorded in the state folder and ended, by id, by cleanup.sh --engine.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+examples=$here/../../examples
+# shellcheck source=state.sh
+. "$here/state.sh"
+
+say() { printf 'hosts: %s\n' "$*" >&2; }
+
+unavailable() {
+  printf 'unavailable %s\n' "$*"
+  exit 1
+}
+
+# The parts an image is made of decide its name, so that it is built anew only when they change.
+digest() {
+  local file
+  for file in "$@"; do
+    printf '%s ' "${file#"$here"}"
+    sha256sum < "$file"
+  done | sha256sum | cut -c 1-12
+}
+
+base_name() { printf '%s-base:%s\n' "$image_repository" "$(uname -m)-$(digest "$here/image/packages.txt")"; }
+
+image_name() {
+  local files
+  mapfile -t files < <(
+    find "$here/image" -type f -not -path '*/node_modules/*' | LC_ALL=C sort
+    find "$examples" \( -name package.json -o -name package-lock.json -o -name requirements.txt \) \
+      -not -path '*/node_modules/*' -not -path '*/.venv/*' | LC_ALL=C sort
+  )
+  printf '%s:%s\n' "$image_repository" "$(uname -m)-$(digest "${files[@]}")"
+}
+
+install_missing() {
+  local command missing=()
+  for command in dockerd:docker.io debootstrap:debootstrap ssh:openssh-client iptables:iptables; do
+    type "${command%%:*}" > /dev/null 2>&1 || missing+=("${command#*:}")
+  done
+  # Elsewhere than on Debian, debootstrap needs Debian's keys to prove what it fetches.
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+  if [ ${#missing[@]} -gt 0 ]; then
+    type apt-get > /dev/null 2>&1 || unavailable "missing here, with no apt to install it: ${missing[*]}"
+    say "installing ${missing[*]}"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"; } \
+      > "$state/apt.log" 2>&1 || unavailable "apt could not install ${missing[*]} (see $state/apt.log)"
+  fi
+}
+
+# The engine with its own defaults first; then without firewall rules (the ports still reach loopback through the
+# userland proxy), then with the storage driver that works on any file system.
+start_engine() {
+  local options pid _
+  for options in '' '--iptables=false --ip6tables=false' '--iptables=false --ip6tables=false --storage-driver=vfs'; do
+    say "starting dockerd $options"
+    # shellcheck disable=SC2086  # a list of words
+    setsid dockerd $options > "$state/dockerd.log" 2>&1 < /dev/null 9>&- &
+    pid=$!
+    for _ in $(seq 1 60); do
+      if engine_answers; then
+        process_identity "$pid" > "$state/dockerd.pid"
+        return
+      fi
+      kill -0 "$pid" 2> /dev/null || break
+      sleep 0.5
+    done
+    kill "$pid" 2> /dev/null || true
+    wait "$pid" 2> /dev/null || true
+  done
+  unavailable "dockerd does not start (see $state/dockerd.log)"
+}
+
+# The machine's own mirror, as apt is set up to use it. Nothing where apt has no Debian: debootstrap knows a default.
+mirror() {
+  # shellcheck disable=SC2016  # apt's placeholders, not the shell's
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 2> /dev/null | sed -n 's/^bookworm //p' | head -n 1
+}
+
+apt_proxy() {
+  local value=
+  eval "$(apt-config shell value "Acquire::$1::Proxy")"
+  [ "$value" = DIRECT ] || printf '%s' "$value"
+}
+
+debootstrap_base() {
+  local root=$work/root protocol proxy from
+  for protocol in http https; do
+    proxy=$(apt_proxy "$protocol")
+    [ -z "$proxy" ] || export "${protocol}_proxy=$proxy"
+  done
+  from=$(mirror)
+  debootstrap --variant=minbase --include="$(paste -sd, "$here/image/packages.txt")" bookworm "$root" ${from:+"$from"} \
+    > "$state/debootstrap.log" 2>&1 || unavailable "debootstrap failed (see $state/debootstrap.log)"
+  tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' . \
+    | docker import - "$base" > /dev/null
+}
+
+# Sets `base` to the image to build on: a pulled one where a registry can be reached, a debootstrapped one elsewhere.
+find_base() {
+  base=$(base_name)
+  docker image inspect "$base" > /dev/null 2>&1 && return
+  if timeout 60 docker pull --quiet debian:bookworm-slim > /dev/null 2>&1; then
+    base=debian:bookworm-slim
+  elif [ "$(id -u)" = 0 ]; then
+    say 'no image can be pulled: debootstrap makes one'
+    debootstrap_base
+  else
+    unavailable 'no base image can be pulled, and only root can debootstrap one'
+  fi
+}
+
+# Everything that comes from npm and PyPI, fetched here with this machine's own configuration.
+fetch_parts() {
+  local context=$1 folder lock
+  cp "$here"/image/{Dockerfile,packages.txt,setup.sh} "$context/"
+  mkdir -p "$context/tools" "$context/wheels" "$context/npm-cache"
+  cp "$here"/image/tools/package*.json "$context/tools/"
+  (cd "$context/tools" && npm ci --ignore-scripts --no-audit --no-fund) >&2
+  rm -rf "$context"/tools/node_modules/node-linux-*/{include,share}
+
+  # With the very npm of the image: its cache is read back by the same version.
+  for lock in "$examples"/*/package-lock.json; do
+    folder=$work/npm/$(basename "$(dirname "$lock")")
+    mkdir -p "$folder"
+    cp "$lock" "$(dirname "$lock")/package.json" "$folder/"
+    (cd "$folder" && node "$context/tools/node_modules/npm/bin/npm-cli.js" ci --cache "$context/npm-cache" \
+      --ignore-scripts --no-audit --no-fund) >&2
+  done
+  rm -rf "$context"/npm-cache/_logs "$context"/npm-cache/_update-notifier-last-checked
+
+  for lock in "$examples"/*/requirements.txt; do
+    python3 -m pip download --quiet --disable-pip-version-check --dest "$context/wheels" --requirement "$lock" \
+      --only-binary=:all: --python-version 3.11 --implementation cp --platform "manylinux2014_$(uname -m)" >&2
+  done
+}
+
+build() {
+  local context=$work/context base fetching
+  mkdir -p "$context"
+  fetch_parts "$context" > "$state/fetch.log" 2>&1 &
+  fetching=$!
+  find_base
+  wait "$fetching" || unavailable "fetching Node, PM2 and the examples' packages failed (see $state/fetch.log)"
+  # buildx is a plugin of its own, absent beside Debian's docker.io.
+  docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
+  docker build --tag "$(image_name)" --build-arg "BASE=$base" --build-arg "NPM_REGISTRY=$(npm config get registry 2> /dev/null)" \
+    "$context" > "$state/build.log" 2>&1 || unavailable "docker build failed (see $state/build.log)"
+}
+
+if [ "${1:-}" = --image ]; then
+  image_name
+  exit
+fi
+
+[ "$(uname -s)" = Linux ] || unavailable 'the test hosts need Linux'
+mkdir -p "$state"
+# Two runs at once: the second waits for the first, then finds everything made.
+exec 9> "$state/lock"
+flock 9
+
+if [ "$(id -u)" = 0 ]; then
+  install_missing
+  engine_answers || start_engine
+fi
+engine_answers || unavailable 'no Docker Engine answers, and only root can start one'
+
+if ! docker image inspect "$(image_name)" > /dev/null 2>&1; then
+  started=$SECONDS
+  say "building $(image_name), once"
+  work=$(mktemp -d "$state/work.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  build
+  say "built in $((SECONDS - started)) s"
+fi
+printf 'image %s\n' "$(image_name)"

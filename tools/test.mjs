@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: the unit tests, then the tests on real hosts where those can be had. Further arguments go to jest.
+ * Without hosts it says how many tests did not run and why; under CI that is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const hosts = join(root, 'test', 'hosts');
+const extra = process.argv.slice(2);
+
+/** Runs a program with the terminal's own output, or with stdout returned; ends this run when a signal ended it. */
+function run(program, args, options = {}) {
+  const result = spawnSync(program, args, { cwd: root, stdio: ['ignore', options.collect ? 'pipe' : 'inherit', options.quiet ? 'ignore' : 'inherit'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...options.env } });
+  if (result.error) {
+    throw result.error;
+  }
+  if (result.signal !== null) {
+    console.error(`${program} was ended by ${result.signal}.`);
+    process.exit(1);
+  }
+  return { code: result.status, output: result.stdout ?? '' };
+}
+
+const jest = (args, options) => run(process.execPath, ['--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js'), ...args], options);
+
+/** How many tests the hosts project has: jest loads the files, and the pattern lets none run. */
+function countHostTests() {
+  const { output } = jest(['--selectProjects', 'hosts', '--testNamePattern', '(?!)', '--json', '--passWithNoTests', ...extra], { collect: true, quiet: true });
+  const report = output.slice(output.indexOf('{'));
+  try {
+    return JSON.parse(report).numTotalTests;
+  } catch {
+    return 'all';
+  }
+}
+
+/** Makes the hosts ready. Returns the name of the image, or the reason there is none. */
+function prepareHosts() {
+  if (process.platform !== 'linux') {
+    return { reason: 'the test hosts need Linux' };
+  }
+  const { output } = run('bash', [join(hosts, 'prepare.sh')], { collect: true });
+  const [word, ...rest] = (output.trim().split('\n').at(-1) ?? '').split(' ');
+  return word === 'image' ? { image: rest.join(' ') } : { reason: rest.join(' ') || 'test/hosts/prepare.sh failed' };
+}
+
+const generate = join('tools', 'generate.mjs');
+if (existsSync(join(root, generate))) {
+  const { code } = run(process.execPath, [generate]);
+  if (code !== 0) {
+    process.exit(code);
+  }
+}
+
+// A pattern of the caller's may match in one project only; that is no failure of the other.
+const unit = jest(['--selectProjects', 'unit', '--passWithNoTests', ...extra]).code;
+
+const prepared = prepareHosts();
+let real;
+if (prepared.image === undefined) {
+  console.log(`hosts: ${countHostTests()} tests not run: ${prepared.reason}`);
+  real = process.env.CI === 'true' ? 1 : 0;
+} else {
+  const cleanup = () => run('bash', [join(hosts, 'cleanup.sh')]);
+  cleanup();
+  // Two servers at a time are what a small machine bears.
+  real = jest(['--selectProjects', 'hosts', '--maxWorkers', '2', '--passWithNoTests', ...extra], { env: { SLIPWAY_TEST_IMAGE: prepared.image } }).code;
+  cleanup();
+}
+process.exit(unit || real);
