@@ -1,0 +1,100 @@
+/**
+ * docs/requirements.csv → docs/requirements.md: which requirement is answered by what, today.
+ *
+ *   node tools/requirements.mjs [--check]     --check: write nothing, fail when the document is not current
+ *
+ * Columns of the table: id, capability, command and kind as the requirements have them, and
+ * - status: `done`, `planned` (answered-by names the topic) or `out` (answered-by gives the reason);
+ * - answered-by of a done row: `check <id>`, `command <name>`, `step <name>` or `setting <path in slipway.yml>`,
+ *   several separated by `; `. test/house/requirements.test.ts holds each of them against the sources.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const target = join(root, 'docs/requirements.md');
+
+const families = {
+  PF: 'Preflight', SV: 'Server', HD: 'Hardening', BK: 'Backup', DP: 'Deploy', TL: 'Certificates', SM: 'Smoke tests', LD: 'Load',
+  WT: 'Watch after launch', RB: 'Rollback', SG: 'Sign-off', CL: 'Checklist', RP: 'Report', NT: 'Notices', SC: 'Schedule',
+  HC: 'Health', XX: 'Outside',
+};
+
+/** What a step of a command does. `step <name>` in the table must be one of these. */
+export const steps = {
+  'deploy.build': 'runs `release.build` on the runner and stops at the first command that fails',
+  'deploy.upload': 'sends the files that changed and verifies the whole release on the host',
+  'deploy.install': "runs each service's `install` on the host, in the new release",
+  'deploy.switch': 'renames `current` on all hosts, after all of them hold the whole release',
+  'deploy.services': 'writes what the manager needs, starts or reloads in order of `needs`, reads the processes back',
+  'deploy.health': 'asks each service until it is healthy; else the old release goes back',
+  'deploy.failure': 'on failure: the last log lines, the state of the services, who holds the port',
+  'rollback.target': 'proves files, manifest and start of the target before anything stops',
+  'rollback.switch': 'makes the target active and restarts the services in order, with its own environment file',
+  'rollback.validation': 'health and smoke after the switch',
+  'rollback.budget': 'the time taken against `rollback-budget`, a warning when over',
+};
+
+/** The rows of docs/requirements.csv as objects by column name. */
+export function readTable() {
+  const [head, ...rows] = parseCsv(readFileSync(join(root, 'docs/requirements.csv'), 'utf8'));
+  return rows.map((cells) => Object.fromEntries(head.map((name, index) => [name, cells[index]])));
+}
+
+/** The document that the table makes. */
+export function render(rows) {
+  const count = (status) => rows.filter((row) => row.status === status).length;
+  const lines = [
+    '<!-- Written by tools/requirements.mjs from docs/requirements.csv. Change that, then run: npm run docs -->',
+    '# Requirements and what answers them',
+    '',
+    `${rows.length} requirements, drawn from five real go-live plans: ${count('done')} done, ${count('planned')} planned, ${count('out')} out.`,
+    'Kind: `auto` is answered by a machine, `assisted` prepared by one and judged by a person, `human` done by a person and carried by',
+    'the checklist. A check has the id that evidence and reports use; a setting is a key of `slipway.yml`.',
+  ];
+  for (const [prefix, title] of Object.entries(families)) {
+    lines.push('', `## ${title}`, '', '| id | what | kind | status | answered by |', '|---|---|---|---|---|');
+    for (const row of rows.filter(({ id }) => id.startsWith(`${prefix}-`))) {
+      lines.push(`| ${row.id} | ${cell(row.capability)} | ${row.kind} | ${row.status} | ${cell(answer(row))} |`);
+    }
+  }
+  lines.push('', '## Steps', '', '| step | what it does |', '|---|---|');
+  for (const [name, text] of Object.entries(steps)) lines.push(`| \`${name}\` | ${cell(text)} |`);
+  return `${lines.join('\n')}\n`;
+}
+
+function answer(row) {
+  if (row.status !== 'done') return row['answered-by'];
+  return row['answered-by'].split('; ').map((text) => text.replace(/^(\w+) (.*)$/, '$1 `$2`')).join('<br>');
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|');
+}
+
+/** RFC 4180, as far as this table needs it: quoted cells, doubled quotes, line ends inside quotes. */
+function parseCsv(text) {
+  const rows = [];
+  let row = [];
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
+    if (end === '' && row.length === 0 && quoted === undefined && plain === '') break;
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end !== ',') {
+      rows.push(row);
+      row = [];
+    }
+  }
+  return rows;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const wanted = render(readTable());
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== wanted) {
+    if (process.argv.includes('--check')) {
+      console.error('docs/requirements.md is not what docs/requirements.csv says. Run: npm run docs');
+      process.exitCode = 1;
+    } else {
+      writeFileSync(target, wanted);
+    }
+  }
+}
