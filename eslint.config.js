@@ -70,7 +70,8 @@ export function house(root) {
       },
       rules: {
         '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-        '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+        '@typescript-eslint/no-confusing-void-expression': 'off',
+        '@typescript-eslint/no-unnecessary-type-arguments': 'off',
         '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
         // Spreading a string into code points is meant wherever it stands.
         '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { loadConfig } from '../../src/config/load.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -13,6 +14,13 @@ describe('the README', () => {
     const named = [...rows].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!));
     const wanted = Object.keys({ ...dependencies, ...devDependencies }).map((name) => name.replace(/^@types\/.*/, '@types/…'));
     expect([...named].sort()).toEqual([...new Set(wanted)].sort());
+  });
+});
+
+describe('the configuration shown in the README', () => {
+  it('is one that Slipway reads', () => {
+    const [text] = [...read('README.md').matchAll(/```yaml\n(app: .*?)```/gs)].map(([, block]) => block!);
+    expect(Object.keys(loadConfig(text!, 'slipway.yml').environments)).toEqual(['production']);
   });
 });
 
