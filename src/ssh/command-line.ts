@@ -1,0 +1,34 @@
+import { quote } from './quote.js';
+import { elevate } from './sudo.js';
+
+/** One exec request: the command line, and what its input must begin with. */
+export interface CommandLine {
+  readonly text: string;
+  readonly prefix: string;
+  /** Set when the command goes through sudo. */
+  readonly marker: string | undefined;
+}
+
+/** Puts "$1" before PATH, then runs the script in "$2" with the remaining arguments as its own "$1", "$2" … */
+const WITH_PATH = 'PATH="$1${PATH:+:$PATH}"; export PATH; slipway_script=$2; shift 2; exec /bin/sh -c "$slipway_script" slipway "$@"';
+
+/** Linux refuses a single argument of more than 128 KiB (MAX_ARG_STRLEN), and sshd passes the whole line as one. */
+const LONGEST = 128 * 1024 - 1;
+
+/**
+ * The command line that runs `script` under /bin/sh with `args` as "$1", "$2" …
+ * @throws {Error} when an argument has a NUL in it, or when all of it is longer than Linux allows.
+ */
+export function commandLine(script: string, args: readonly string[], how: {
+  readonly path: readonly string[];
+  readonly sudo?: { readonly password: string | undefined } | undefined;
+}): CommandLine {
+  const words = how.path.length === 0 ? ['/bin/sh', '-c', script, 'slipway', ...args]
+    : ['/bin/sh', '-c', WITH_PATH, 'slipway', how.path.join(':'), script, ...args];
+  const elevated = how.sudo === undefined ? undefined : elevate(words, how.sudo.password);
+  const [shell, option, ...rest] = elevated?.words ?? words;
+  const text = [shell, option, ...rest.map(quote)].join(' ');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LONGEST) throw new Error(`The remote command line is ${bytes} bytes long; ${LONGEST} are allowed. Send data on standard input.`);
+  return { text, prefix: elevated?.prefix ?? '', marker: elevated?.marker };
+}

@@ -1,0 +1,72 @@
+import type { RemoteCommand } from './remote-command.js';
+import type { ExecResult, Session } from './types.js';
+
+/** How long a command may take to end after its input was closed, in milliseconds. */
+const END_LIMIT = 30_000;
+
+/** A remote command that is spoken to in lines. */
+export class LineSession implements Session {
+  private readonly lines: string[] = [];
+  private waiting: ((line: string) => void) | undefined;
+  private command!: RemoteCommand;
+
+  /** `start` gets the sink for the lines of stdout, and returns the command. */
+  static begin(start: (onLine: (line: string) => void) => RemoteCommand): LineSession {
+    const session = new LineSession();
+    session.command = start((line) => session.take(line));
+    return session;
+  }
+
+  get ended(): Promise<ExecResult> {
+    return this.command.ended;
+  }
+
+  async nextLine(limit: number): Promise<string> {
+    const next = this.lines.shift();
+    if (next !== undefined) return next;
+    if (this.waiting !== undefined) throw new Error('Another call of nextLine is still waiting.');
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await Promise.race([
+        new Promise<string>((resolve, reject) => {
+          this.waiting = resolve;
+          timer = setTimeout(() => reject(this.command.error('timeout', `no answer within ${limit / 1000} s.`)), limit);
+        }),
+        this.ended.then((result) => {
+          // Its last words may have come with its end.
+          const line = this.lines.shift();
+          if (line !== undefined) return line;
+          throw this.command.error('ended', `the command ended with exit code ${result.code} instead of answering.`);
+        }),
+      ]);
+    } finally {
+      clearTimeout(timer);
+      this.waiting = undefined;
+    }
+  }
+
+  write(text: string): void {
+    this.command.write(text);
+  }
+
+  async end(): Promise<ExecResult> {
+    this.command.closeInput();
+    const timer = setTimeout(() => {
+      this.command.stop(this.command.error('timeout', `the command did not end within ${END_LIMIT / 1000} s after its input was closed.`));
+    }, END_LIMIT);
+    try {
+      return await this.ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private take(line: string): void {
+    if (this.waiting === undefined) {
+      this.lines.push(line);
+      return;
+    }
+    this.waiting(line);
+    this.waiting = undefined;
+  }
+}
