@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { environments, type EnvironmentInput, type HostConfig } from './schema/environments.js';
 import type { expect } from './schema/expect.js';
 import { name } from './schema/fields.js';
 import { readHealth, writeHealth, type HealthConfig } from './schema/health.js';
 import { preflight } from './schema/preflight.js';
 import { release } from './schema/release.js';
-import { section } from './schema/section.js';
+import { codec, section } from './schema/section.js';
 import { services, type ServiceInput } from './schema/services.js';
 import { smoke, type Scenario } from './schema/smoke.js';
 
@@ -53,23 +53,24 @@ const sections = section(
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */
-export const configSchema = z
-  .codec(sections, z.custom<Config>(), {
-    decode: (input): Config => ({
-      ...input,
-      environments: each(input.environments, (item) => ({ ...item, root: item.root ?? `/srv/${input.app}` })),
-      services: each(input.services, ({ health, ...item }, key) => ({
-        name: key,
-        ...item,
-        ...(health !== undefined && { health: readHealth(health, item.port) }),
-      })),
-    }),
-    encode: (config) => ({
-      ...config,
-      services: each(config.services, ({ name: _, health, ...item }) => ({ ...item, ...(health !== undefined && { health: writeHealth(health) }) })),
-    }),
-  })
-  .meta({ title: 'Slipway', description: 'slipway.yml: how an app goes to its servers.' });
+export const configSchema = codec<typeof sections, Config>(sections, {
+  decode: (input) => ({
+    ...input,
+    environments: each(input.environments, (item) => ({ ...item, root: item.root ?? `/srv/${input.app}` })),
+    services: each(input.services, ({ health, ...item }, key) => ({
+      name: key,
+      ...item,
+      ...(health !== undefined && { health: readHealth(health, item.port) }),
+    })),
+  }),
+  encode: (config) => ({
+    ...config,
+    services: each(config.services, ({ name: _, health, ...item }) => ({
+      ...item,
+      ...(health !== undefined && { health: writeHealth(health) }),
+    })),
+  }),
+}).meta({ title: 'Slipway', description: 'slipway.yml: how an app goes to its servers.' });
 
 function each<T, R>(items: Record<string, T>, change: (item: T, key: string) => R): Record<string, R> {
   return Object.fromEntries(Object.entries(items).map(([key, item]) => [key, change(item, key)]));

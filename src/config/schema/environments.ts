@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hostName, parseHostAddress, type HostAddress } from '../host-address.js';
 import { duration, name, text } from './fields.js';
 import { hostKey } from './host-key.js';
-import { oneOrMany, parsed, section, withRules } from './section.js';
+import { codec, oneOrMany, parsed, section, withRules } from './section.js';
 
 /** One server, and how it is reached. */
 export interface HostConfig extends HostAddress {
@@ -44,15 +44,16 @@ const reach = section('One server, with what it takes to reach it.', {
   keepalive: duration('Time between keepalive messages, so that no firewall drops a quiet connection.').prefault('15s'),
 });
 
-const host: z.ZodType<HostConfig, unknown> = z
-  .codec(z.union([address, reach]), z.custom<HostConfig>(), {
-    decode: (value): HostConfig => {
+const host: z.ZodType<HostConfig, unknown> = codec<z.ZodUnion<[typeof reach, typeof address]>, HostConfig>(
+  z.union([reach, address]),
+  {
+    decode: (value) => {
       const { address: at, hostKey: hostKeys, ...rest } = 'sudo' in value ? value : { address: value, ...BARE };
       return { name: hostName(at), ...at, hostKeys, ...rest };
     },
     encode: ({ name: _, user, address: at, port, hostKeys, ...rest }) => ({ address: { user, address: at, port }, hostKey: hostKeys, ...rest }),
-  })
-  .meta({ id: 'host', description: 'A server: user@host[:port], or a mapping with address, host-key, jump and more.' });
+  },
+).meta({ id: 'host', description: 'A server: user@host[:port], or a mapping with address, host-key, jump and more.' });
 
 /** What a host written as a plain text has: the defaults above. */
 const BARE = { hostKey: [] as string[], sudo: false, path: [] as string[], connectTimeout: 15_000, keepalive: 15_000 };

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { parseComparison, type Comparison } from '../comparison.js';
-import { duration, text } from './fields.js';
-import { parsed, section, variable, verbatim } from './section.js';
+import { duration, text, whole } from './fields.js';
+import { codec, oneOrMany, parsed, section, variable, verbatim } from './section.js';
 
 /** `2xx`: any status of the class. */
 export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx';
 export type StatusExpectation = number | number[] | StatusClass;
 
-const code = z.int().min(100).max(599);
+const code = whole(100, 599, 'An HTTP status.', 200);
 const status = (description: string) =>
   z.union([code, z.array(code).min(1), z.enum(['1xx', '2xx', '3xx', '4xx', '5xx'])]).meta({ description, examples: [200, [200, 204], '2xx'] });
 
@@ -37,7 +37,7 @@ const headerMatcher = section('What a header must be.', {
   },
 });
 
-const count = z.union([z.int().min(0), parsed<Comparison>(parseComparison, (value) => value.text, 'A bound.', ['>= 1'])]);
+const count = z.union([whole(0, 1_000_000_000, 'A length.'), parsed<Comparison>(parseComparison, (value) => value.text, 'A bound.', ['>= 1'])]);
 
 const jsonMatcher = section('What a value must be. All that is said must hold.', {
   equals: variable(z.unknown()).exactOptional().meta({ description: 'Exactly this value, also an object or a list.' }),
@@ -67,33 +67,28 @@ const jsonPath = z
   .regex(/^\$/, { error: ({ input }) => `must be a JSONPath such as $.status, is \`${String(input)}\`` })
   .meta({ description: 'A JSONPath (RFC 9535).' });
 
-const texts = (description: string) => z.codec(z.union([variable(z.string()), z.array(variable(z.string()))]), z.array(z.string()), {
-  decode: (value) => (typeof value === 'string' ? [value] : value),
-  encode: (list) => list,
-}).prefault([]).meta({ description });
+const texts = (description: string) => oneOrMany(variable(z.string())).prefault([]).meta({ description });
 
 const textMatcher = section('What the body must and must not hold.', {
   contains: texts('Texts that must be in the body.'),
   absent: texts('Texts that must not be in the body.'),
-  matches: z.codec(z.union([pattern, z.array(pattern)]), z.array(z.string()), {
-    decode: (value) => (typeof value === 'string' ? [value] : value),
-    encode: (list) => list,
-  }).prefault([]).meta({ description: 'Regular expressions that must match somewhere in the body.' }),
+  matches: oneOrMany(pattern).prefault([]).meta({ description: 'Regular expressions that must match somewhere in the body.' }),
 });
 type TextMatcher = z.output<typeof textMatcher>;
 
-const textExpectation = z
-  .codec(z.union([variable(z.string()), textMatcher]), z.custom<TextMatcher>(), {
-    decode: (value): TextMatcher => (typeof value === 'string' ? { contains: [value], absent: [], matches: [] } : value),
+const textExpectation = codec<z.ZodUnion<[typeof textMatcher, z.ZodString]>, TextMatcher>(
+  z.union([textMatcher, variable(z.string())]),
+  {
+    decode: (value) => (typeof value === 'string' ? { contains: [value], absent: [], matches: [] } : value),
     encode: (value) => value,
-  })
-  .meta({ description: 'What the body must hold: a text, or contains, absent and matches.' });
+  },
+).meta({ description: 'What the body must hold: a text, or contains, absent and matches.' });
 
 export const expect = section('What the answer must be. When nothing is said about the status, it must be 2xx.', {
   status: status('The status, one of several, or a class.').exactOptional(),
   'not-status': status('What the status must not be.').exactOptional(),
   headers: z
-    .record(z.string(), z.union([variable(verbatim()), headerMatcher]))
+    .record(z.string(), z.union([headerMatcher, variable(verbatim())]))
     .exactOptional()
     .meta({ description: 'Headers: a value, or matches or absent.', examples: [{ 'X-Frame-Options': 'DENY', 'X-Powered-By': { absent: true } }] }),
   json: z

@@ -7,12 +7,20 @@ import { parsed, oneOrMany } from './section.js';
 
 /** A duration in the file, milliseconds in the config. */
 export const duration = (description: string) =>
-  parsed<number>(parseDuration, formatDuration, description, ['500ms', '10s', '1h30m', '2d']);
+  parsed<number>(parseDuration, formatDuration, description, ['500ms', '10s', '1h30m', '2d'], {
+    pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
+  });
 
 /** A size in the file, bytes in the config. */
 export const size = (description: string) => parsed<number>(parseSize, formatSize, description, ['512MB', '4GB', '10KiB']);
 
-export const port = (description: string) => z.int().min(1).max(65535).meta({ description, examples: [3001] });
+/** A whole number from `least` to `most`; the message names both ends. */
+export const whole = (least: number, most: number, description: string, ...examples: number[]) => {
+  const error = ({ input }: { readonly input?: unknown }): string => `must be ${least}–${most}, is ${String(input)}`;
+  return z.int().min(least, { error }).max(most, { error }).meta({ description, ...(examples.length > 0 && { examples }) });
+};
+
+export const port = (description: string) => whole(1, 65535, description, 3001);
 
 /** A text that says something. */
 export const text = (description: string, ...examples: string[]) =>
@@ -20,7 +28,7 @@ export const text = (description: string, ...examples: string[]) =>
 
 /** One text or a list of them. */
 export const texts = (description: string, ...examples: string[]) =>
-  oneOrMany(text(description)).meta({ description, ...(examples.length > 0 && { examples }) });
+  oneOrMany(text(description, ...examples)).meta({ description });
 
 /** A path below some folder: relative, without `..`. Always with `/`, without `./` in front or `/` behind. */
 export const relativePath = (description: string, ...examples: string[]) =>

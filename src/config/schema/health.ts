@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, port, text } from './fields.js';
+import { duration, port, text, whole } from './fields.js';
 import { oneOrMany, section, verbatim, type Complain, type Loose } from './section.js';
 
 interface HealthLimits {
@@ -39,7 +39,7 @@ export const health = section(
       .regex(/^\/\S*$/, { error: ({ input }) => `must begin with /, is \`${String(input)}\`` })
       .exactOptional()
       .meta({ description: 'The path asked over HTTP on the host itself.', examples: ['/health'] }),
-    status: oneOrMany(z.int().min(100).max(599)).exactOptional().meta({ description: 'The HTTP status or statuses that count as healthy. Default: 200.' }),
+    status: oneOrMany(whole(100, 599, 'An HTTP status.', 200)).exactOptional().meta({ description: 'The HTTP status or statuses that count as healthy. Default: 200.' }),
     headers: z.record(z.string(), verbatim()).exactOptional().meta({ description: 'HTTP headers sent along.' }),
     host: text('The Host header sent along.', 'www.example.com').exactOptional(),
     port: port("The port asked. Default: the service's port.").exactOptional(),
@@ -49,7 +49,7 @@ export const health = section(
       .meta({ description: "Healthy when the port accepts connections: true for the service's port, or a port." }),
     command: text('Healthy when this command, run in the folder of the service, ends with 0.', 'node check.js').exactOptional(),
     within: duration('How long the service has to become healthy.').prefault('60s'),
-    successes: z.int().min(1).max(100).prefault(2).meta({ description: 'How many answers in a row count as healthy.' }),
+    successes: whole(1, 100, 'How many answers in a row count as healthy.').prefault(2),
     interval: duration('Time between two questions.').prefault('1s'),
   },
   { rules: healthRules },

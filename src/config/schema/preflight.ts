@@ -4,12 +4,13 @@ import { parseEndpoint } from '../host-address.js';
 import { parseOsRequirement } from '../os-requirement.js';
 import { formatPercentage, parsePercentage } from '../percentage.js';
 import { parseVersionRange, type VersionRange } from '../version-range.js';
-import { duration, port, relativePath, size, text } from './fields.js';
+import { duration, port, relativePath, size, text, whole } from './fields.js';
 import { environmentName } from './names.js';
 import { oneOrMany, parsed, section, verbatim } from './section.js';
 
+/** Read as written: `18.20` without quotes is no 18.2. */
 const range = (tool: string) =>
-  parsed<VersionRange>(parseVersionRange, (value) => value.text, `The versions of ${tool} the hosts must have.`, ['>=18', '18.x', '^20', '>=18.20.8 <23']);
+  parsed<VersionRange>(parseVersionRange, (value) => value.text, `The versions of ${tool} the hosts must have.`, ['>=18', '18.x', '^20', '>=18.20.8 <23'], { verbatim: true });
 
 /** A text that a parser must be able to read, kept as text. */
 const checked = (parse: (value: string) => unknown, description: string, ...examples: string[]) =>
@@ -25,7 +26,7 @@ export const VALUE_TYPES = [
 const environment = section('What the environment file (app-env) must hold.', {
   required: z.array(environmentName).prefault([]).meta({ description: 'Variables that must be there and not empty.' }),
   strong: z.array(environmentName).prefault([]).meta({ description: 'Variables whose values must be long and random.' }),
-  'strong-bits': z.int().min(1).max(4096).prefault(128).meta({ description: 'How many bits of randomness the strong ones must have.' }),
+  'strong-bits': whole(1, 4096, 'How many bits of randomness the strong ones must have.').prefault(128),
   forbid: z
     .record(environmentName, oneOrMany(verbatim()))
     .prefault({})
@@ -83,7 +84,7 @@ export const preflight = section(
     pm2: range('PM2').exactOptional(),
     nginx: range('nginx').exactOptional(),
     tools: z.array(text('A command.')).prefault([]).meta({ description: 'Commands that must exist on the hosts.', examples: [['git', 'rsync']] }),
-    cpu: z.int().min(1).exactOptional().meta({ description: 'CPUs a host must have at least.' }),
+    cpu: whole(1, 4096, 'CPUs a host must have at least.', 4).exactOptional(),
     memory: size('Memory a host must have at least.').exactOptional(),
     'memory-free': amount('Memory that must be available.').exactOptional(),
     'disk-free': amount('Disk space that must be free where the app lives.').exactOptional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, relativePath, texts } from './fields.js';
+import { duration, relativePath, texts, whole } from './fields.js';
 import { section } from './section.js';
 
 export const release = section(
@@ -15,7 +15,7 @@ export const release = section(
       .array(relativePath('A path or glob below the workspace.'))
       .prefault([])
       .meta({ description: 'What stays out of the release, even when included.', examples: [['test', '**/*.map']] }),
-    keep: z.int().min(1).prefault(5).meta({ description: 'How many good releases stay on the hosts.' }),
+    keep: whole(1, 1000, 'How many good releases stay on the hosts.').prefault(5),
     shared: z
       .array(relativePath('A path below the release.'))
       .prefault([])

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ValueError } from '../value-error.js';
+import { found, unknownKey } from '../wording.js';
 
 /**
  * The building blocks of the schema. Every section of slipway.yml is a codec: the file's form (kebab-case keys, `10m`)
@@ -13,8 +14,6 @@ export interface Marks {
   readonly variables?: true;
   /** A plain scalar (3001, true, 1.10) is taken as the text that stands in the file. */
   readonly verbatim?: true;
-  /** Keys of later versions: refused by name instead of as a misspelling. */
-  readonly planned?: readonly string[];
 }
 export const marks = z.registry<Marks>();
 
@@ -34,22 +33,39 @@ export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** A mapping with known keys. `rules` relate its keys to one another and run even when some of them are wrong. */
+/**
+ * A codec with the type its typed form has. Encoding leaves out what is not there: zod asks for absent optional keys too.
+ * In a union over codecs the form that encoding yields must come first.
+ */
+export function codec<I extends z.ZodType, O>(
+  input: I,
+  { decode, encode }: { decode: (value: z.output<I>) => O; encode: (value: O) => z.output<I> },
+): z.ZodCodec<I, z.ZodCustom<O, O>> {
+  return z.codec(input, z.custom<O>(), {
+    decode: (value) => decode(value) as z.input<z.ZodCustom<O, O>>,
+    encode: (value) => (value === undefined ? value : encode(value)) as z.output<I>,
+  }) as z.ZodCodec<I, z.ZodCustom<O, O>>;
+}
+
+/** A mapping with known keys; `planned` are those of later versions, refused by name instead of as misspellings. `rules` relate its keys to one another and run even when some of them are wrong. */
 export function section<S extends z.core.$ZodLooseShape>(
   description: string,
   shape: S,
   options: { readonly planned?: readonly string[]; readonly rules?: (value: Loose, complain: Complain) => void } = {},
 ) {
-  let keys = z.strictObject(shape);
+  // One line per unknown key: issues.ts takes them apart.
+  let keys = z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => unknownKey(key, Object.keys(shape), options.planned ?? [])).join('\n')
+        : undefined,
+  });
   if (options.rules !== undefined) keys = withRules(keys, options.rules);
-  if (options.planned !== undefined) marks.add(keys, { planned: options.planned });
   type Output = CamelKeys<z.output<typeof keys>>;
-  return z
-    .codec(keys, z.custom<Output>(), {
-      decode: (value) => rename(value, camel) as Output,
-      encode: (value) => rename(value as object, kebab) as z.output<typeof keys>,
-    })
-    .meta({ description });
+  return codec<typeof keys, Output>(keys, {
+    decode: (value) => rename(value, camel) as Output,
+    encode: (value) => rename(value, kebab) as z.output<typeof keys>,
+  }).meta({ description });
 }
 
 /** Adds rules to a mapping or list; they also run when parts of it are wrong, so that all mistakes show at once. */
@@ -65,21 +81,35 @@ export function withRules<S extends z.ZodType>(schema: S, rules: (value: Loose, 
   );
 }
 
-/** A text read by one of the parsers; numbers reach the parser as text, so that it can say what is missing. */
-export function parsed<T>(parse: (text: string) => T, format: (value: T) => string, description: string, examples: readonly string[]) {
+/**
+ * A text read by one of the parsers. A plain number is refused with the parser's hint at what is missing, or with
+ * `verbatim` taken as written. `pattern` is for editors only: the parser decides.
+ */
+export function parsed<T>(
+  parse: (text: string) => T,
+  format: (value: T) => string,
+  description: string,
+  examples: readonly string[],
+  options: { readonly pattern?: string; readonly verbatim?: boolean } = {},
+) {
   const hint = (issue: { readonly input?: unknown }): string | undefined =>
     typeof issue.input === 'number' ? complaint(parse, String(issue.input)) : undefined;
+  const text: z.ZodType<string> = options.verbatim === true ? verbatim() : z.string({ error: hint });
+  // zod publishes examples only of the side they are written in, so they belong to the text.
+  const described = text.meta({ description, examples: [...examples], ...(options.pattern !== undefined && { pattern: options.pattern }) });
+  const marked = marks.get(text);
+  if (marked !== undefined) marks.add(described, marked);
   return z
-    .codec(z.string({ error: hint }), z.custom<T>(), {
-      decode: (text, payload) => {
-        const message = complaint(parse, text);
-        if (message === undefined) return parse(text);
-        payload.issues.push({ code: 'custom', input: text, message });
+    .codec(described, z.custom<T>(), {
+      decode: (value, payload) => {
+        const message = complaint(parse, value);
+        if (message === undefined) return parse(value);
+        payload.issues.push({ code: 'custom', input: value, message });
         return z.NEVER;
       },
-      encode: format,
+      encode: (value) => (value === undefined ? value : format(value)) as string,
     })
-    .meta({ description, examples: [...examples] });
+    .meta({ description });
 }
 
 /** What `parse` says against `text`, or undefined when it takes it. */
@@ -96,9 +126,9 @@ function complaint(parse: (text: string) => unknown, text: string): string | und
 /** One value or a list of them in the file; always a list in the config. */
 export function oneOrMany<S extends z.ZodType>(item: S) {
   type One = z.output<S>;
-  return z.codec(z.union([item, z.array(item)]), z.custom<One[]>(), {
+  return codec<z.ZodUnion<[z.ZodArray<S>, S]>, One[]>(z.union([z.array(item), item]), {
     decode: (value) => (Array.isArray(value) ? value : [value]) as One[],
-    encode: (list) => (list.length === 1 ? list[0] : list) as z.core.$InferUnionOutput<S> | One[],
+    encode: (list) => list,
   });
 }
 
@@ -110,16 +140,16 @@ export function variable<S extends z.ZodType>(schema: S): S {
 
 /** A text for which a plain scalar of the file is taken as written: `PORT: 3001`, `VERSION: 1.10`, `DEBUG: false`. */
 export function verbatim() {
-  const schema = z.codec(z.union([z.string(), z.number(), z.boolean()]), z.string(), { decode: String, encode: (text) => text });
+  const plain = z.union([z.string(), z.number(), z.boolean()], {
+    error: ({ input }) => (input === undefined ? undefined : `must be a text, is ${found(input)}${input === null ? '; write "" for an empty one' : ''}`),
+  });
+  const schema = z.codec(plain, z.string(), { decode: String, encode: (text) => text });
   marks.add(schema, { verbatim: true });
   return schema;
 }
 
-/** A mapping from names to `values`. */
-export function mapping<S extends z.ZodType>(values: S) {
-  return z.record(z.string(), values);
-}
-
-function rename(value: object, change: (key: string) => string): Record<string, unknown> {
+/** The same entries under changed keys. What is no mapping is left alone, for the schema to refuse. */
+function rename(value: unknown, change: (key: string) => string): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [change(key), item]));
 }

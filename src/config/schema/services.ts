@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, name, port, relativePath, size, text, texts } from './fields.js';
+import { duration, name, port, relativePath, size, text, texts, whole } from './fields.js';
 import { health } from './health.js';
 import { section, variable, verbatim, withRules } from './section.js';
 import { environmentName } from './names.js';
@@ -13,7 +13,7 @@ const service = section(
     start: text('The command that runs the service.', 'node src/server.js').exactOptional(),
     manager: z.enum(['pm2', 'systemd']).meta({ description: 'What keeps the service running.' }),
     instances: z
-      .union([z.int().min(1).max(256), z.literal('max')])
+      .union([whole(1, 256, 'A number.'), z.literal('max')])
       .prefault(1)
       .meta({ description: 'How many processes (pm2): a number, or max for one per CPU.' }),
     mode: z

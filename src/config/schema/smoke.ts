@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { duration, text } from './fields.js';
+import { duration, text, whole } from './fields.js';
 import { expect } from './expect.js';
 import { environmentName } from './names.js';
-import { section, variable, verbatim, type Complain, type Loose } from './section.js';
+import { codec, section, variable, verbatim, type Complain, type Loose } from './section.js';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const;
 export type Method = (typeof METHODS)[number];
@@ -57,7 +57,7 @@ const stepKeys = {
   form: z.record(z.string(), variable(verbatim())).exactOptional().meta({ description: 'A body sent as application/x-www-form-urlencoded.' }),
   upload: upload.exactOptional(),
   body: variable(z.string()).exactOptional().meta({ description: 'A body sent as it stands.' }),
-  redirects: z.int().min(0).max(20).exactOptional().meta({ description: 'How many redirects to follow. Default: 0, so that a redirect is seen as such.' }),
+  redirects: whole(0, 20, 'How many redirects to follow. Default: 0, so that a redirect is seen as such.').exactOptional(),
   timeout: duration('How long the step may take. Default: 10s; 10m for run.').exactOptional(),
   expect: expect.exactOptional(),
   capture: z.record(environmentName, capture).exactOptional().meta({ description: 'Values of the answer that later steps use as $NAME.' }),
@@ -73,7 +73,7 @@ const scenarioInput = section(
   {
     ...stepKeys,
     steps: z.array(step).min(1).exactOptional().meta({ description: 'Several steps, in order, that share cookies and captures.' }),
-    retries: z.int().min(0).max(100).prefault(0).meta({ description: 'How often a failed scenario is tried again.' }),
+    retries: whole(0, 100, 'How often a failed scenario is tried again.').prefault(0),
     'retry-delay': duration('Time before it is tried again.').prefault('1s'),
   },
   { rules: scenarioRules },
@@ -114,7 +114,7 @@ export interface Scenario {
   readonly retryDelay: number;
 }
 
-const scenario = z.codec(scenarioInput, z.custom<Scenario>(), { decode: readScenario, encode: writeScenario });
+const scenario = codec<typeof scenarioInput, Scenario>(scenarioInput, { decode: readScenario, encode: writeScenario });
 
 export const smoke = z.array(scenario).meta({ description: 'Scenarios that show the release works, run after the switch.' });
 
