@@ -4,8 +4,9 @@
  *   node tools/requirements.mjs [--check]     --check: write nothing, fail when the document is not current
  *
  * Columns of the table: id, capability, command and kind as the requirements have them, and
- * - status: `done`, `planned` (answered-by names the topic) or `out` (answered-by gives the reason);
- * - answered-by of a done row: `check <id>`, `command <name>`, `step <name>` or `setting <path in slipway.yml>`,
+ * - status: `done`, `partly` (left says what is missing), `planned` (answered-by names the topic) or `out` (answered-by gives
+ *   the reason);
+ * - answered-by of a done or partly done row: `check <id>`, `command <name>`, `step <name>` or `setting <path in slipway.yml>`,
  *   several separated by `; `. test/house/requirements.test.ts holds each of them against the sources.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,19 +21,20 @@ const families = {
   HC: 'Health', XX: 'Outside',
 };
 
-/** What a step of a command does. `step <name>` in the table must be one of these. */
+/** What a step does, by the id its evidence has. `step <name>` in the table must be one of these. */
 export const steps = {
   'deploy.build': 'runs `release.build` on the runner and stops at the first command that fails',
-  'deploy.upload': 'sends the files that changed and verifies the whole release on the host',
+  'deploy.artifact': 'selects and reads the files of the release; refuses links that leave it',
+  'deploy.lease': 'takes the lease on every host: one deploy at a time',
+  'deploy.recovery': 'finishes or undoes what a dead run left',
+  'deploy.stage': 'sends the files that changed and verifies the whole release on the host',
   'deploy.install': "runs each service's `install` on the host, in the new release",
-  'deploy.switch': 'renames `current` on all hosts, after all of them hold the whole release',
-  'deploy.services': 'writes what the manager needs, starts or reloads in order of `needs`, reads the processes back',
-  'deploy.health': 'asks each service until it is healthy; else the old release goes back',
-  'deploy.failure': 'on failure: the last log lines, the state of the services, who holds the port',
-  'rollback.target': 'proves files, manifest and start of the target before anything stops',
-  'rollback.switch': 'makes the target active and restarts the services in order, with its own environment file',
-  'rollback.validation': 'health and smoke after the switch',
-  'rollback.budget': 'the time taken against `rollback-budget`, a warning when over',
+  'deploy.switch': 'renames `current` once all hosts hold the release, starts or reloads the services in order of `needs`, reads the processes '
+    + 'back and asks for health; else shows the last log lines and puts the old release back',
+  'deploy.confirm': 'marks the release good and removes what `keep` no longer wants',
+  'rollback.target': 'proves files, environment and installs of the target before anything stops',
+  'rollback.switch': 'makes the target active with its own environment file, restarts the services in order and asks for health',
+  'rollback.budget': 'measures the time against `rollback-budget` and warns when over',
 };
 
 /** The rows of docs/requirements.csv as objects by column name. */
@@ -48,7 +50,7 @@ export function render(rows) {
     '<!-- Written by tools/requirements.mjs from docs/requirements.csv. Change that, then run: npm run docs -->',
     '# Requirements and what answers them',
     '',
-    `${rows.length} requirements, drawn from five real go-live plans: ${count('done')} done, ${count('planned')} planned, ${count('out')} out.`,
+    `${rows.length} requirements, drawn from five real go-live plans: ${count('done')} done, ${count('partly')} partly, ${count('planned')} planned, ${count('out')} out.`,
     'Kind: `auto` is answered by a machine, `assisted` prepared by one and judged by a person, `human` done by a person and carried by',
     'the checklist. A check has the id that evidence and reports use; a setting is a key of `slipway.yml`.',
   ];
@@ -64,8 +66,9 @@ export function render(rows) {
 }
 
 function answer(row) {
-  if (row.status !== 'done') return row['answered-by'];
-  return row['answered-by'].split('; ').map((text) => text.replace(/^(\w+) (.*)$/, '$1 `$2`')).join('<br>');
+  if (row.status === 'planned' || row.status === 'out') return row['answered-by'];
+  const answers = row['answered-by'].split('; ').map((text) => text.replace(/^(\w+) (.*)$/, '$1 `$2`'));
+  return [...answers, ...(row.left === '' ? [] : [`left: ${row.left}`])].join('<br>');
 }
 
 function cell(text) {
