@@ -3,6 +3,9 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 /** The key is encrypted and the passphrase is missing or wrong. */
 export class WrongPassphrase extends Error {}
 
+/** A whole key, of a type SSH has no use for. */
+export class UnsupportedKey extends Error {}
+
 /** PEM as OpenSSL writes it (PKCS#1, SEC 1, PKCS#8, DSA), as against OpenSSH's own form. */
 export function isPem(text: string): boolean {
   return /^-----BEGIN (RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY-----/.test(text);
@@ -12,7 +15,8 @@ export function isPem(text: string): boolean {
  * Brings a PEM private key into a form ssh2 reads (it knows no PKCS#8): PKCS#1, SEC 1, or OpenSSH for Ed25519.
  * node:crypto does the reading, so encrypted keys of every PEM kind are understood.
  * @throws {WrongPassphrase} when the passphrase is missing or wrong.
- * @throws {Error} when the key is damaged, or `Unsupported …`.
+ * @throws {UnsupportedKey} when it is of a type SSH has no use for.
+ * @throws {Error} when the key is damaged.
  */
 export function toSsh2Text(pem: string, passphrase: string | undefined): string {
   const key = open(pem, passphrase);
@@ -24,8 +28,7 @@ export function toSsh2Text(pem: string, passphrase: string | undefined): string 
     case 'ed25519':
       return openSshEd25519(key);
     default:
-      // ssh2 cannot read it either: let the caller's check of the type name it.
-      return pem;
+      throw new UnsupportedKey(key.asymmetricKeyType);
   }
 }
 

@@ -3,7 +3,7 @@ import type { ParsedKey } from 'ssh2';
 import { UserError } from '../evidence/errors.js';
 import { fingerprint } from './fingerprint.js';
 import { faultOf } from './private-key-faults.js';
-import { isPem, toSsh2Text, WrongPassphrase } from './pem.js';
+import { isPem, toSsh2Text, UnsupportedKey, WrongPassphrase } from './pem.js';
 
 /** A private key that is ready to sign. */
 export interface PrivateKey {
@@ -43,14 +43,15 @@ function read(text: string, passphrase: string | undefined): ParsedKey | UserErr
   try {
     if (isPem(source)) source = toSsh2Text(source, passphrase);
   } catch (error) {
-    return error instanceof WrongPassphrase ? passphraseError(passphrase) : damaged(error);
+    if (error instanceof WrongPassphrase) return passphraseError(passphrase);
+    return error instanceof UnsupportedKey ? unsupported(error) : damaged(error);
   }
   const result: ParsedKey | ParsedKey[] | Error = ssh2.utils.parseKey(source, passphrase);
   const parsed = Array.isArray(result) ? (result as ParsedKey[])[0] : result;
   if (parsed === undefined) return damaged(undefined);
   if (parsed instanceof Error) {
     if (/no passphrase given|integrity check failed|bad decrypt|passphrase/i.test(parsed.message)) return passphraseError(passphrase);
-    return /unsupported/i.test(parsed.message) ? unsupported(parsed) : damaged(parsed);
+    return /unsupported .*(type|cipher|kdf)/i.test(parsed.message) ? unsupported(parsed) : damaged(parsed);
   }
   if (!USABLE.test(parsed.type)) return unsupported(new Error(parsed.type));
   return parsed;
@@ -68,7 +69,7 @@ function passphraseError(passphrase: string | undefined): UserError {
 }
 
 function unsupported(cause: Error): UserError {
-  const what = /ssh-dss|dsa/i.test(cause.message) && !/ecdsa/i.test(cause.message) ? 'DSA, which servers no longer accept'
+  const what = /^(ssh-dss|dsa)$|type: ssh-dss/.test(cause.message) ? 'DSA, which servers no longer accept'
     : /\bsk-/.test(cause.message) ? 'bound to a hardware token (sk), which a runner cannot touch'
       : 'of a type that is not supported';
   return new UserError(`The private key is ${what}.`, { remedy: 'Make a new one: `ssh-keygen -t ed25519 -f deploy-key`.', cause });

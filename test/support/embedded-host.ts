@@ -327,7 +327,8 @@ function parse(text: string) {
   return key;
 }
 
-const lineOf = (text: string) => {
+/** `type base64` of a private key's public half. */
+export const lineOf = (text: string) => {
   const key = parse(text);
   return `${key.type} ${key.getPublicSSH().toString('base64')}`;
 };
