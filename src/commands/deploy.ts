@@ -1,0 +1,169 @@
+import { UserError } from '../evidence/errors.js';
+import { formatBytes, formatCount } from '../evidence/format.js';
+import { HostError } from '../host/failure.js';
+import type { JournalEvent } from '../host/journal.js';
+import { onEvery, type Member } from '../release/fleet.js';
+import { freeSlot, toPrune } from '../release/history.js';
+import { releaseId } from '../release/id.js';
+import { compareManifests, type Delta } from '../release/manifest.js';
+import { packFiles, packRelease } from '../release/upload.js';
+import { describeSwitch, renderService, startOrder } from '../services/render.js';
+import { commonCurrent, holdingFleet, lookingAtFleet, throwIfStopped, type FleetSession } from './fleet-session.js';
+import { prepareRelease, type PreparedRelease } from './prepare-release.js';
+import { confirm } from './confirm.js';
+import { recorded, type RunContext } from './run-context.js';
+import { switchAll } from './switch.js';
+
+/**
+ * Deploy: build, stage on every host, install, switch on every host, confirm. A host that fails to stage stops the deploy
+ * before any host switched; a host that does not become healthy takes all hosts back.
+ * @throws UserError saying what failed, on which host, in which step; `context.outputs` says what is live then.
+ */
+export async function deploy(context: RunContext, artifactPath: string | undefined): Promise<void> {
+  const { reporter } = context;
+  const prepared = await reporter.group('Prepare the release', () => prepareRelease(context, artifactPath));
+  try {
+    if (context.plan) await lookingAtFleet(context, true, (session) => planDeploy(context, session, prepared));
+    else await holdingFleet(context, true, (session) => deployTo(context, session, prepared));
+  } finally {
+    await prepared.artifact.remove();
+  }
+}
+
+/** The part of a deploy that needs the hosts, for callers that hold them already (go-live). */
+export async function deployTo(context: RunContext, session: FleetSession, prepared: PreparedRelease): Promise<void> {
+  const { members } = session;
+  const { reporter, outputs } = context;
+  refuseLostEnv(context, members);
+  const release = releaseId(context.now(), prepared.commit);
+  outputs.release = release;
+  outputs.switched = false;
+  const before = commonCurrent(members);
+  if (before !== undefined && before !== '') outputs.previousRelease = before;
+  for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
+
+  await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
+  await reporter.group('Install', () => installOn(context, members, release));
+  throwIfStopped(context.signal);
+  await reporter.group(`Switch to ${release}`, () => switchAll(context, members, release));
+  await reporter.group('Confirm', () => confirmOrWait(context, members, release));
+}
+
+/** A secret that was not passed to the job is silently empty on GitHub: the app must not lose its environment by that. */
+function refuseLostEnv(context: RunContext, members: readonly Member[]): void {
+  const member = members.find(({ findings }) => findings.hasEnv);
+  if (context.appEnv !== undefined || member === undefined) return;
+  throw new UserError(`${member.name}: the live release has an environment file, this deploy brings none: \`app-env\` is empty`, {
+    remedy: 'Pass the secret to the job (`app-env: ${{ secrets.APP_ENV }}`), on the command line `--app-env FILE`. Nothing was changed.',
+  });
+}
+
+async function stageOn(context: RunContext, member: Member, release: string, prepared: PreparedRelease): Promise<void> {
+  const { host, findings } = member;
+  const { manifest } = prepared;
+  const { reporter, signal } = context;
+  const delta = compareManifests(manifest, findings.base, findings.rewritten);
+  const slot = freeSlot(findings.history, findings.current);
+  const at = context.now().toISOString();
+  const begin: JournalEvent = { event: 'begin', release, at, by: context.author, commit: prepared.commit };
+  const staged: JournalEvent = { event: 'staged', release, at, slot, digest: manifest.digest, files: manifest.files, bytes: manifest.bytes, commit: prepared.commit };
+  const total = sumOf(delta);
+  let done = 0;
+  const onBytes = (count: number): void => reporter.progress(member.name, (done += count), total);
+
+  await recorded(
+    context,
+    { id: 'deploy.stage', phase: 'deploy', title: 'The release is on the host, whole', subject: member.name, expected: `digest ${manifest.digest.slice(0, 12)}` },
+    async () => {
+      const sentBefore = host.connection.traffic.sent;
+      const services = renderDefinitions(context, host.connection.user);
+      const tar = packRelease(prepared.artifact.folder, { manifest, slot, shared: context.config.release.shared, env: prepared.env, services }, delta, onBytes);
+      const again = new Set(await host.stage(release, findings.base?.release, 'first', begin, staged, tar, signal));
+      if (again.size > 0) {
+        reporter.warn(`${member.name}: ${[...again].slice(0, 5).join(', ')}: rewritten in place since ${findings.base?.release ?? 'the last release'}; sent anew. Such files belong into \`release.shared\`.`);
+        const files = manifest.entries.filter((entry) => entry.type === 'file').filter((entry) => again.has(entry.path));
+        await host.stage(release, undefined, 'more', begin, staged, packFiles(prepared.artifact.folder, files, onBytes), signal);
+      }
+      return { sent: host.connection.traffic.sent - sentBefore, again: again.size };
+    },
+    ({ sent, again }) => ({
+      observed: `sent ${formatCount(delta.send.length + again, 'file')} of ${manifest.files.toLocaleString('en-US')}, ${formatBytes(total)} (${formatBytes(sent)} on the wire); linked ${delta.link.length - again}; verified`,
+      data: { filesSent: delta.send.length + again, filesLinked: delta.link.length - again, bytesSent: sent, contentBytes: total },
+    }),
+  );
+}
+
+/** The definitions of all services, by `NN-<name>` in the order in which they start. */
+function renderDefinitions(context: RunContext, user: string): Record<string, ReturnType<typeof renderService>> {
+  const { config, environment } = context;
+  const place = {
+    app: config.app,
+    root: environment.root,
+    envFile: config.release.envFile,
+    user,
+    publicHost: environment.url === undefined ? 'localhost' : new URL(environment.url).host,
+  };
+  const ordered = startOrder(config.services);
+  return Object.fromEntries(ordered.map((service, index) => [`${String(index + 1).padStart(2, '0')}-${service.name}`, renderService(service, place, context.lookup)]));
+}
+
+async function installOn(context: RunContext, members: readonly Member[], release: string): Promise<void> {
+  const { config, reporter, signal } = context;
+  await onEvery(members, async ({ name, host }) => {
+    for (const service of Object.values(config.services)) {
+      for (const command of service.install) {
+        throwIfStopped(signal);
+        await recorded(
+          context,
+          { id: `deploy.install.${service.name}`, phase: 'deploy', title: `Install of ${service.name}`, subject: name, expected: 'exit code 0' },
+          async () => {
+            const result = await host.runCommand(release, service.directory, command, config.release.installLimit, (line) => reporter.line(name, line), signal);
+            if (result.code !== 0) {
+              throw new HostError(name, `install of ${service.name} (\`${command}\`)`, { ...result, stderr: result.stderr.trim() === '' ? result.stdout : result.stderr },
+                'Nothing was switched: the release before this one is still live. Mend the command, then run again.');
+            }
+          },
+          () => ({ observed: `\`${command}\` succeeded` }),
+        );
+      }
+    }
+  });
+}
+
+/** Without smoke scenarios health is the proof; with them the release waits for `smoke` to confirm it. */
+async function confirmOrWait(context: RunContext, members: readonly Member[], release: string): Promise<void> {
+  if (context.config.smoke.length > 0) {
+    context.outputs.outcome = `${release} is live and waits to be confirmed by smoke`;
+    context.reporter.step('runner', `${release} is live; smoke confirms it`);
+    return;
+  }
+  await confirm(context, members, release);
+}
+
+async function planDeploy(context: RunContext, session: FleetSession, prepared: PreparedRelease): Promise<void> {
+  const { config, reporter, environment } = context;
+  const release = releaseId(context.now(), prepared.commit);
+  await reporter.group('Plan: what a deploy would do (nothing is changed)', () => {
+    if (config.release.build.length > 0) reporter.step('runner', `would build first: ${config.release.build.join('; ')} (this plan shows the files as they are now)`);
+    for (const { name, findings } of session.members) {
+      const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
+      if (findings.held !== undefined) reporter.warn(`${name}: the lease is held by ${findings.held.owner}`);
+      if (!findings.exists) reporter.step(name, `make ${environment.root}`);
+      for (const left of findings.history.unfinished) reporter.step(name, `first put right what a dead run left: release ${left.release} (${left.kind})`);
+      reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(sumOf(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
+      for (const service of Object.values(config.services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
+      reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
+      for (const service of startOrder(config.services)) reporter.step(name, `${service.name}: ${describeSwitch(service)}`);
+      const prune = toPrune(findings.history, findings.current, config.release.keep);
+      if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
+      context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
+    }
+    return Promise.resolve();
+  });
+  context.outputs.outcome = 'plan only: nothing was changed';
+  context.outputs.switched = false;
+}
+
+function sumOf(delta: Delta): number {
+  return delta.send.reduce((sum, file) => sum + file.size, 0);
+}

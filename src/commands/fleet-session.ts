@@ -1,0 +1,115 @@
+import { UserError } from '../evidence/errors.js';
+import { HostError, EXIT } from '../host/failure.js';
+import type { RemoteHost } from '../host/remote-host.js';
+import { connectAll, onEvery, type Member } from '../release/fleet.js';
+import { recover } from '../release/recover.js';
+import { connect } from '../ssh/connect.js';
+import { recorded, type RunContext } from './run-context.js';
+
+/** The hosts of an environment, connected; with leases when the command changes anything. */
+export interface FleetSession {
+  readonly members: readonly Member[];
+  /** Whether putting a dead run right moved `current` on some host. */
+  readonly recovered: boolean;
+}
+
+/** Opens one connection to each host of the environment. */
+export async function connectHosts(context: RunContext): Promise<RemoteHost[]> {
+  const { config, environment, environmentName, credentials, reporter, signal } = context;
+  const place = { root: environment.root, app: config.app, environment: environmentName, envFile: config.release.envFile };
+  return connectAll(
+    environment.hosts,
+    (host) => connect(host, credentials, { signal, debug: (text) => reporter.debug(text) }),
+    place,
+    credentials.sudoPassword ?? '',
+  );
+}
+
+/** Connects, reads what is on the hosts, and runs `body`; changes nothing. */
+export async function lookingAtFleet<T>(context: RunContext, wantManifest: boolean, body: (session: FleetSession) => Promise<T>): Promise<T> {
+  const hosts = await connectHosts(context);
+  try {
+    const members = await onEvery(hosts, async (host) => ({ name: host.name, host, findings: await host.look(wantManifest) }));
+    return await body({ members, recovered: false });
+  } finally {
+    await closeAll(hosts, context);
+  }
+}
+
+/**
+ * Connects, takes the lease on every host, puts right what a dead run left, and runs `body`. The leases are freed at the
+ * end, or left in force for `confirm-within` when later steps of the same run need them.
+ */
+export async function holdingFleet<T>(context: RunContext, wantManifest: boolean, body: (session: FleetSession) => Promise<T>): Promise<T> {
+  const hosts = await connectHosts(context);
+  try {
+    const opened = await context.reporter.group('Take the lease and read the hosts', () => takeAll(context, hosts, wantManifest));
+    return await body(opened);
+  } finally {
+    const seconds = context.config.release.confirmWithin / 1000;
+    await Promise.all(hosts.map((host) => (context.keepLease && !context.signal.aborted ? host.lease?.keep(seconds) : host.lease?.free())).map((ended) => ended?.catch(() => undefined)));
+    await closeAll(hosts, context);
+  }
+}
+
+async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantManifest: boolean): Promise<FleetSession> {
+  const owner = `${context.author.actor} ${context.author.run}`;
+  let recovered = false;
+  const members = await onEvery(hosts, async (host) => {
+    const take = (): ReturnType<RemoteHost['take']> =>
+      host.take(context.leaseToken, owner, wantManifest, context.signal, (text) => context.reporter.line(host.name, text));
+    let findings = await recorded(
+      context,
+      { id: `${context.phase}.lease`, phase: context.phase, title: 'One run at a time', subject: host.name, expected: 'the lease is free' },
+      async () => {
+        try {
+          return await take();
+        } catch (error) {
+          const mayMake = error instanceof HostError && error.code === EXIT.unwritable && sudoAllowed(context, host.name);
+          if (!mayMake) throw error;
+          await host.makeRoot();
+          return take();
+        }
+      },
+      (found) => ({ observed: found.current === '' ? 'lease taken; no release is live' : `lease taken; ${found.current} is live` }),
+    );
+    if (findings.history.unreadable > 0) context.reporter.warn(`${host.name}: ${findings.history.unreadable} lines of the journal cannot be read and were passed over`);
+    const repaired = await recover(host, findings, context.now().toISOString(), (line) => context.reporter.line(host.name, line));
+    for (const text of repaired.said) {
+      context.reporter.warn(`${host.name}: ${text}`);
+      context.reporter.evidence({
+        id: `${context.phase}.recovery`, phase: context.phase, title: 'What a dead run left', subject: host.name, status: 'warn',
+        expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
+      });
+    }
+    if (repaired.said.length > 0) findings = await host.look(wantManifest);
+    recovered ||= repaired.switched;
+    return { name: host.name, host, findings };
+  });
+  return { members, recovered };
+}
+
+function sudoAllowed(context: RunContext, name: string): boolean {
+  return context.environment.hosts.some((host) => host.name === name && host.sudo);
+}
+
+async function closeAll(hosts: readonly RemoteHost[], context: RunContext): Promise<void> {
+  for (const host of hosts) {
+    const { calls, traffic } = host.connection;
+    context.reporter.debug(`${host.name}: ${calls} exec calls, ${traffic.sent} bytes sent, ${traffic.received} bytes received, one connection`);
+  }
+  await Promise.all(hosts.map((host) => host.connection.close().catch(() => undefined)));
+}
+
+/** The release that is live on every host, or undefined when they differ. */
+export function commonCurrent(members: readonly Member[]): string | undefined {
+  const all = new Set(members.map(({ findings }) => findings.current));
+  return all.size === 1 ? [...all][0] : undefined;
+}
+
+/** Throws when the run was told to stop; called between steps. */
+export function throwIfStopped(signal: AbortSignal): void {
+  if (signal.aborted) {
+    throw new UserError('stopped by a signal', { remedy: 'Nothing is left half-done that the next run would not put right.' });
+  }
+}

@@ -1,0 +1,65 @@
+import { UserError } from '../evidence/errors.js';
+import { deployTo } from './deploy.js';
+import { deploy } from './deploy.js';
+import { holdingFleet } from './fleet-session.js';
+import { preflight } from './preflight.js';
+import { prepareRelease } from './prepare-release.js';
+import { rollbackOn } from './rollback.js';
+import type { RunContext } from './run-context.js';
+import { confirmAfterSmoke, runSmokeOn } from './smoke.js';
+
+export interface GoLiveOptions {
+  readonly artifact?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly junit?: string | undefined;
+}
+
+/**
+ * The whole go-live: preflight, deploy, smoke, and the way back when smoke is red. One lease from deploy to the end.
+ * @throws UserError when the new release is not live at the end; the message says what is.
+ */
+export async function goLive(context: RunContext, options: GoLiveOptions): Promise<void> {
+  await preflight({ ...context, phase: 'preflight' }, { tag: options.tag });
+  if (context.plan) {
+    await deploy({ ...context, phase: 'deploy' }, options.artifact);
+    return;
+  }
+  const deploying: RunContext = { ...context, phase: 'deploy' };
+  const prepared = await context.reporter.group('Prepare the release', () => prepareRelease(deploying, options.artifact));
+  try {
+    await holdingFleet(deploying, true, async (session) => {
+      await deployTo(deploying, session, prepared);
+      if (context.config.smoke.length === 0) return;
+      const release = context.outputs.release ?? '';
+      // The hosts have moved since they were read: what follows needs to know them as they are now.
+      const now = { recovered: false, members: await Promise.all(session.members.map(async (member) => ({ ...member, findings: await member.host.look(false) }))) };
+      try {
+        await context.reporter.group('Smoke', () => runSmokeOn({ ...context, phase: 'smoke' }, release, { junit: options.junit }));
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        throw await goBack(context, now, release, error);
+      }
+      await context.reporter.group('Confirm', () => confirmAfterSmoke(deploying, now, release));
+    });
+  } finally {
+    await prepared.artifact.remove();
+  }
+}
+
+/** Rolls back after a red smoke; returns the error that ends the run. */
+async function goBack(context: RunContext, session: Parameters<typeof rollbackOn>[1], release: string, cause: UserError): Promise<UserError> {
+  context.reporter.error(cause.message);
+  try {
+    await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: `smoke failed: ${cause.message.slice(0, 300)}` });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.outputs.release = release;
+    context.outputs.outcome = `${release} failed smoke and the rollback failed`;
+    return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : 'Look at the hosts now: slipway status <environment>.' });
+  }
+  const live = context.outputs.release ?? '';
+  context.outputs.release = release;
+  context.outputs.switched = false;
+  context.outputs.outcome = `${release} failed smoke; went back to ${live}`;
+  return new UserError(`${cause.message}\nWent back to ${live}, which is healthy.`, { cause, remedy: 'Mend the release, then deploy again. The bad release stays on the hosts until the next good one.' });
+}

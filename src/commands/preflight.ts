@@ -1,0 +1,62 @@
+import { failedVisit, visitHost } from '../checks/gather/host.js';
+import { gatherRunnerFacts } from '../checks/gather/runner.js';
+import { runPreflight } from '../checks/run.js';
+import { resolveVariables } from '../config/variables.js';
+import { UserError } from '../evidence/errors.js';
+import { renderTable } from '../evidence/table.js';
+import { scriptText } from '../host/script.js';
+import { connect } from '../ssh/connect.js';
+import type { RunContext } from './run-context.js';
+
+export interface PreflightOptions {
+  /** What is to be released: `refs/tags/v1.2.3` or `v1.2.3`. */
+  readonly tag?: string | undefined;
+}
+
+/**
+ * Preflight: asks runner, repository, hosts and environment everything the catalogue knows; all hosts at once, one round
+ * trip each. Changes nothing.
+ * @throws UserError when a check that blocks has failed.
+ */
+export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
+  const { config, environment, environmentName, credentials, reporter, signal } = context;
+  const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
+    const [runner, ...hosts] = await Promise.all([
+      gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
+      ...environment.hosts.map(async (host) => {
+        const started = performance.now();
+        try {
+          const connection = await connect(host, credentials, { signal, debug: (text) => reporter.debug(text) });
+          try {
+            return await visitHost(connection, {
+              script: scriptText('preflight'), config, environment, host, signal,
+              connectTime: performance.now() - started,
+              sudoPassword: credentials.sudoPassword !== undefined,
+            });
+          } finally {
+            await connection.close();
+          }
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          return failedVisit(host, error);
+        }
+      }),
+    ]);
+    const found = runPreflight({
+      config, environment: environmentName, hosts, runner, reporter, now: context.now(),
+      expand: (value) => resolveVariables(value, (name) => context.lookup(name) ?? '', 'services'),
+      ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
+    });
+    for (const line of renderTable(found).split('\n')) reporter.line('', line);
+    return found;
+  });
+  const failed = records.filter(({ status }) => status === 'fail');
+  const warned = records.filter(({ status }) => status === 'warn').length;
+  context.outputs.outcome = `${records.length - failed.length - warned} of ${records.length} checks pass, ${failed.length} fail, ${warned} warn`;
+  if (failed.length > 0) {
+    throw new UserError(
+      `preflight: ${failed.length} ${failed.length === 1 ? 'check' : 'checks'} failed:\n${failed.map((record) => `    ${record.subject}: ${record.title}: ${record.observed ?? ''}${record.remedy === undefined ? '' : ` → ${record.remedy}`}`).join('\n')}`,
+      { remedy: 'Nothing was changed. A check that does not matter here can be set to `warn` or `off` under `preflight.severity`.' },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { renderEnvFile } from '../config/dotenv.js';
+import { UserError } from '../evidence/errors.js';
+import { formatBytes, formatCount } from '../evidence/format.js';
+import { openArtifact, type Artifact } from '../release/artifact.js';
+import { readManifest, type Manifest } from '../release/manifest.js';
+import { selection, unmatched, wholeFolder } from '../release/select.js';
+import { recorded, type RunContext } from './run-context.js';
+import { runOnRunner } from './runner-command.js';
+
+/** A release as it stands on the runner, before anything is sent. */
+export interface PreparedRelease {
+  readonly artifact: Artifact;
+  readonly manifest: Manifest;
+  /** The commit it was made from: the whole hash, or the digest's first digits where there is no repository. */
+  readonly commit: string;
+  /** The environment file's text. */
+  readonly env: string | undefined;
+}
+
+/**
+ * Builds (unless an artifact is given), reads and hashes what the release consists of. Touches no host.
+ * @param artifactPath a folder or tar put together elsewhere; `release.build` is not run then.
+ */
+export async function prepareRelease(context: RunContext, artifactPath: string | undefined): Promise<PreparedRelease> {
+  const { config, reporter, workspace, signal } = context;
+  if (artifactPath === undefined && !context.plan) {
+    for (const command of config.release.build) {
+      await recorded(
+        context,
+        { id: 'deploy.build', phase: 'deploy', title: 'Build', subject: 'runner', expected: 'exit code 0' },
+        () => runOnRunner(command, workspace, context.runnerEnv, (line) => reporter.line('runner', line), signal),
+        () => ({ observed: `\`${command}\` succeeded` }),
+      );
+    }
+  }
+  const artifact = await openArtifact(artifactPath, workspace);
+  try {
+    return await recorded(
+      context,
+      { id: 'deploy.artifact', phase: 'deploy', title: 'What the release consists of', subject: 'runner', expected: 'readable files, links that stay inside' },
+      async () => {
+        const selects = artifact.whole ? wholeFolder(config.release) : selection(config.release);
+        const manifest = await readManifest(artifact.folder, selects);
+        check(context, artifact, manifest);
+        const env = context.appEnv === undefined ? undefined : renderEnvFile(context.appEnv);
+        return { artifact, manifest, commit: (await commitOf(workspace)) ?? manifest.digest, env };
+      },
+      ({ manifest }) => ({
+        observed: `${formatCount(manifest.files, 'file')}, ${formatBytes(manifest.bytes)}, digest ${manifest.digest.slice(0, 12)}`,
+        data: { files: manifest.files, bytes: manifest.bytes, digest: manifest.digest },
+      }),
+    );
+  } catch (error) {
+    await artifact.remove();
+    throw error;
+  }
+}
+
+function check(context: RunContext, artifact: Artifact, manifest: Manifest): void {
+  const { release, services } = context.config;
+  const paths = manifest.entries.map((entry) => entry.path);
+  if (!artifact.whole) {
+    const nothing = unmatched(release.include, paths);
+    if (nothing.length > 0) {
+      throw new UserError(`release.include selects nothing for: ${nothing.join(', ')}`, { remedy: 'Was the build run? Check the names below the repository root.' });
+    }
+  }
+  if (manifest.files === 0) throw new UserError('the release has no files', { remedy: 'Check `release.include` and `release.exclude`, or the artifact.' });
+  const taken = new Set(paths);
+  if (context.appEnv !== undefined && taken.has(release.envFile)) {
+    throw new UserError(`the release contains ${release.envFile}, the file that Slipway writes from app-env`, {
+      remedy: `Leave it out: \`release.exclude: [${release.envFile}]\`.`,
+    });
+  }
+  for (const service of Object.values(services)) {
+    if (service.directory !== '.' && !taken.has(service.directory)) {
+      throw new UserError(`services.${service.name}.directory: the release has no folder ${service.directory}`, { remedy: 'Add it to `release.include`, or correct the name.' });
+    }
+  }
+}
+
+async function commitOf(folder: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], { cwd: folder });
+    return stdout.trim();
+  } catch {
+    return undefined;
+  }
+}

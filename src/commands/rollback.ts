@@ -1,0 +1,144 @@
+import { UserError } from '../evidence/errors.js';
+import { formatDuration } from '../evidence/format.js';
+import type { JournalEvent } from '../host/journal.js';
+import { onEvery, type Member } from '../release/fleet.js';
+import { rollbackTargets } from '../release/history.js';
+import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
+import { recorded, type RunContext } from './run-context.js';
+import { runSmokeOn } from './smoke.js';
+import { switchAll } from './switch.js';
+
+export interface RollbackOptions {
+  /** A release to go back to; without it the last good one. */
+  readonly release?: string | undefined;
+  /** Why: kept in the journal. */
+  readonly reason?: string | undefined;
+}
+
+/**
+ * Rollback: choose the last good release (or the named one), prove it, switch, check. Nothing is stopped before the target
+ * is proven whole.
+ * @throws UserError when nothing could be changed or when what is live now does not pass; `context.outputs` says which.
+ */
+export async function rollback(context: RunContext, options: RollbackOptions): Promise<void> {
+  if (context.plan) {
+    await lookingAtFleet(context, false, async (session) => {
+      const target = await chooseTarget(context, session, options);
+      for (const { name, findings } of session.members) context.reporter.step(name, `would switch current from ${findings.current} to ${target} and restart its services`);
+      context.outputs.switched = false;
+      context.outputs.outcome = `plan only: a rollback would go to ${target}`;
+    });
+    return;
+  }
+  await holdingFleet(context, false, (session) => rollbackOn(context, session, options));
+}
+
+/** The part of a rollback that needs the hosts, for callers that hold them already (go-live). */
+export async function rollbackOn(context: RunContext, session: FleetSession, options: RollbackOptions): Promise<void> {
+  const started = performance.now();
+  const { outputs, reporter } = context;
+  const { members } = session;
+  outputs.switched = false;
+  for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
+  const from = commonCurrent(members);
+  if (from !== undefined && from !== '') outputs.previousRelease = from;
+
+  if (session.recovered && options.release === undefined && from !== undefined && from !== '') {
+    // The bad deploy that asked for a rollback had died half-way; putting the host right was the rollback.
+    outputs.release = from;
+    outputs.switched = true;
+    outputs.outcome = `went back to ${from}: a deploy had died during its switch`;
+    return;
+  }
+
+  const target = await reporter.group('Choose and prove the target', () => chooseTarget(context, session, options));
+  outputs.release = target;
+  const reason = options.reason ?? 'rolled back';
+  await reporter.group(`Switch back to ${target}`, () => switchAll(context, members, target, 'rollback'));
+  outputs.outcome = `went back to ${target}`;
+  await onEvery(members, ({ host, findings }) => {
+    const leaving = findings.current;
+    const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
+    return host.finish(marks);
+  });
+  if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target));
+  measure(context, performance.now() - started);
+}
+
+/** The time a rollback took against its budget (RB-06): over it is a warning, the site is back all the same. */
+function measure(context: RunContext, elapsed: number): void {
+  const budget = context.environment.rollbackBudget;
+  const over = elapsed > budget;
+  context.reporter.evidence({
+    id: 'rollback.budget', phase: 'rollback', title: 'The rollback took no longer than its budget', subject: context.environmentName,
+    status: over ? 'warn' : 'pass', expected: `at most ${formatDuration(budget)}`, observed: formatDuration(elapsed),
+    ...(over ? { remedy: 'See which step took the time; rehearse the rollback on staging.' } : {}),
+    at: context.now().toISOString(), duration: Math.round(elapsed),
+  });
+  context.reporter.step('runner', `rollback took ${formatDuration(elapsed)} of ${formatDuration(budget)}`);
+}
+
+/** The release to go to, proven whole on every host. */
+async function chooseTarget(context: RunContext, session: FleetSession, options: RollbackOptions): Promise<string> {
+  const candidates = options.release === undefined ? lastGood(session.members) : named(session.members, options.release);
+  return recorded(
+    context,
+    { id: 'rollback.target', phase: 'rollback', title: 'The target is good and whole', subject: context.environmentName, expected: 'files, environment and installs as they were' },
+    async () => {
+      for (const id of candidates) {
+        const proofs = await onEvery(session.members, async ({ name, host }) => ({ name, ...(await host.prove([id])) }));
+        const broken = proofs.flatMap(({ name, broken: found }) => found.map(({ reason }) => `${name}: ${id}: ${reason}`));
+        if (broken.length === 0) return id;
+        if (options.release !== undefined) throw new UserError(broken.join('\n'), { remedy: 'Nothing was stopped. Name another release: `slipway releases <environment>` lists them.' });
+        for (const text of broken) context.reporter.warn(`passed over: ${text}`);
+      }
+      throw new UserError('no good release on the hosts is whole', { remedy: 'Nothing was stopped. Deploy the last good commit again.' });
+    },
+    (id) => ({ observed: id }),
+  );
+}
+
+/** Good releases present on every host, newest first. */
+function lastGood(members: readonly Member[]): string[] {
+  // Hosts that differ are brought together: only what is live on all of them is no target.
+  const live = commonCurrent(members) ?? '';
+  const lists = members.map(({ findings }) => rollbackTargets(findings.history, live).map(({ id }) => id));
+  const [first = [], ...others] = lists;
+  const common = first.filter((id) => others.every((list) => list.includes(id)));
+  refuseSecondRollback(members, common);
+  if (common.length === 0) {
+    const state = members.map(({ name, findings }) => `${name}: ${findings.current === '' ? 'no release is live' : `${findings.current} is live`}`).join('; ');
+    throw new UserError(`there is no good release to go back to (${state})`, { remedy: 'Nothing was changed. Deploy the last good commit again; `slipway releases <environment>` shows what is on the hosts.' });
+  }
+  return common;
+}
+
+/**
+ * Two people press the same button: the second must not take the site one release further back. When the live release is
+ * good and a newer one was found bad, the rollback has happened already.
+ */
+function refuseSecondRollback(members: readonly Member[], further: readonly string[]): void {
+  const done = members.every(({ findings }) => {
+    const { releases } = findings.history;
+    const at = releases.findIndex(({ id }) => id === findings.current);
+    return releases[at]?.state === 'good' && releases.slice(at + 1).some(({ state }) => state === 'bad');
+  });
+  if (!done) return;
+  const [member] = members;
+  throw new UserError(`nothing to do: ${member?.findings.current ?? ''} is live, it is good, and the newer releases are marked bad`, {
+    remedy: further[0] === undefined ? 'Nothing was changed.' : `Nothing was changed. To go further back, name it: --release ${further[0]}`,
+  });
+}
+
+function named(members: readonly Member[], release: string): string[] {
+  for (const { name, findings } of members) {
+    const record = findings.history.releases.find(({ id }) => id === release);
+    if (record === undefined || !record.present) {
+      const known = rollbackTargets(findings.history, findings.current).map(({ id }) => id);
+      throw new UserError(`${name}: there is no release ${release}`, { remedy: `Nothing was changed. Good releases here: ${known.length === 0 ? 'none' : known.join(', ')}.` });
+    }
+    if (commonCurrent(members) === release) throw new UserError(`release ${release} is live already`, { remedy: 'Nothing was changed.' });
+    if (record.state !== 'good') throw new UserError(`${name}: release ${release} is ${record.state}, not good${record.reason === undefined ? '' : ` (${record.reason})`}`, { remedy: 'Nothing was changed. Only releases that were confirmed can be gone back to.' });
+  }
+  return [release];
+}

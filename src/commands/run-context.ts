@@ -1,0 +1,77 @@
+import type { Config, Environment } from '../config/schema.js';
+import type { Evidence, Phase, Status } from '../evidence/record.js';
+import type { Reporter } from '../evidence/reporter.js';
+import type { Author } from '../host/journal.js';
+import type { Credentials } from '../ssh/types.js';
+
+/** Everything a command needs to know of the world; made by `main`, so that commands read neither inputs nor environment. */
+export interface RunContext {
+  readonly config: Config;
+  readonly environmentName: string;
+  readonly environment: Environment;
+  readonly credentials: Credentials;
+  /** The environment's secrets, parsed; undefined when none were given. */
+  readonly appEnv: Readonly<Record<string, string>> | undefined;
+  /** The phase its evidence belongs to. */
+  readonly phase: Phase;
+  /** The environment for commands of the team's that run on the runner. */
+  readonly runnerEnv: NodeJS.ProcessEnv;
+  /** Values for variables: app-env first, then the process. */
+  readonly lookup: (name: string) => string | undefined;
+  /** The repository's folder on the runner. */
+  readonly workspace: string;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+  readonly author: Author;
+  /** Show, change nothing. */
+  readonly plan: boolean;
+  /** Proves this run's ownership of leases; the same for all steps of a run. */
+  readonly leaseToken: string;
+  /** Leave the leases in force for the steps that follow (a post step frees them). */
+  readonly keepLease: boolean;
+  readonly outputs: Outputs;
+  readonly now: () => Date;
+}
+
+/** What a command has to say for itself, filled as soon as it is known, so that it is there on failure too. */
+export interface Outputs {
+  release?: string;
+  previousRelease?: string;
+  /** Whether traffic is on another release than before. */
+  switched?: boolean;
+  /** One sentence on how it ended. */
+  outcome?: string;
+  /** Per host: the release before and after. */
+  readonly hosts: Map<string, { before: string; after: string }>;
+}
+
+/** Measures a piece of work for its record. */
+export function stopwatch(now: () => Date): { at: string; elapsed: () => number } {
+  const started = performance.now();
+  return { at: now().toISOString(), elapsed: () => Math.round(performance.now() - started) };
+}
+
+/** Runs one step on one subject: a line in the log, a record in the ledger, also when it fails. */
+export async function recorded<T>(
+  context: Pick<RunContext, 'reporter' | 'now'>,
+  step: { id: string; phase: Phase; title: string; subject: string; expected?: string },
+  work: () => Promise<T>,
+  observe: (value: T) => { observed: string; status?: Status; remedy?: string; data?: Record<string, unknown> },
+): Promise<T> {
+  const watch = stopwatch(context.now);
+  const write = (rest: Pick<Evidence, 'status'> & Partial<Evidence>): void => {
+    context.reporter.evidence({ ...step, at: watch.at, duration: watch.elapsed(), ...rest });
+  };
+  try {
+    const value = await work();
+    const { status = 'pass', observed, ...rest } = observe(value);
+    write({ status, observed, ...rest });
+    context.reporter.step(step.subject, observed, watch.elapsed());
+    return value;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const remedy = error instanceof Error && 'remedy' in error && typeof error.remedy === 'string' ? error.remedy : undefined;
+    write({ status: 'fail', observed: message, ...(remedy === undefined ? {} : { remedy }) });
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import { writeFile, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UserError } from '../evidence/errors.js';
+import { renderJUnit } from '../evidence/junit.js';
+import type { Evidence } from '../evidence/record.js';
+import { runSmoke } from '../probe/smoke.js';
+import { confirm } from './confirm.js';
+import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
+import type { RunContext } from './run-context.js';
+
+export interface SmokeOptions {
+  /** Instead of the environment's URL. */
+  readonly url?: string | undefined;
+  /** Where to write a JUnit file. */
+  readonly junit?: string | undefined;
+  /** Whether the hosts can be reached, to read which release is live and to confirm it. */
+  readonly hosts: boolean;
+}
+
+/**
+ * Smoke: runs every scenario against the environment's URL; when all pass, the live release is confirmed as good.
+ * @throws UserError naming the scenarios that failed.
+ */
+export async function smoke(context: RunContext, options: SmokeOptions): Promise<void> {
+  if (context.config.smoke.length === 0) {
+    throw new UserError('slipway.yml has no `smoke` scenarios', { remedy: 'Add at least one: `smoke: [{ name: health, get: /health }]`.' });
+  }
+  if (context.plan) {
+    for (const scenario of context.config.smoke) context.reporter.step('runner', `would run ${scenario.name} (${scenario.steps.length} steps) against ${baseUrl(context, options.url)}`);
+    context.outputs.outcome = 'plan only: nothing was asked';
+    return;
+  }
+  if (!options.hosts) {
+    await context.reporter.group('Smoke', () => runSmokeOn(context, undefined, options));
+    context.outputs.outcome = 'all scenarios passed; without access to the hosts no release was confirmed';
+    return;
+  }
+  const live = await lookingAtFleet(context, false, (session) => Promise.resolve(readLive(context, session)));
+  await context.reporter.group('Smoke', () => runSmokeOn(context, live, options));
+  await holdingFleet(context, false, (session) => context.reporter.group('Confirm', () => confirmAfterSmoke(context, session, live)));
+}
+
+/** The scenarios alone. `release`: what the app should report. */
+export async function runSmokeOn(context: RunContext, release: string | undefined, options: Pick<SmokeOptions, 'url' | 'junit'> = {}): Promise<void> {
+  const { config, environmentName, reporter, signal, workspace, lookup } = context;
+  const records: Evidence[] = await runSmoke(config.smoke, {
+    baseUrl: baseUrl(context, options.url),
+    lookup,
+    release,
+    signal,
+    cwd: workspace,
+    env: context.runnerEnv,
+    reporter,
+  });
+  if (options.junit !== undefined) {
+    await mkdir(dirname(options.junit), { recursive: true });
+    await writeFile(options.junit, renderJUnit(`smoke ${config.app} ${environmentName}`, records));
+  }
+  const failed = records.filter((record) => record.status === 'fail');
+  if (failed.length > 0) {
+    throw new UserError(`smoke failed: ${failed.map((record) => `${record.title}: ${record.observed ?? 'failed'}`).join('; ')}`, {
+      remedy: `To go back: slipway rollback ${environmentName}`,
+    });
+  }
+}
+
+/** Makes the release good, if it is still the one that was tested. */
+export async function confirmAfterSmoke(context: RunContext, session: FleetSession, tested: string): Promise<void> {
+  if (commonCurrent(session.members) !== tested) {
+    throw new UserError(`another release became live while ${tested} was tested`, { remedy: 'Nothing was confirmed. Run smoke again.' });
+  }
+  const waiting = session.members.filter(({ findings }) => findings.history.releases.find(({ id }) => id === tested)?.state !== 'good');
+  if (waiting.length === 0) {
+    context.outputs.outcome = `${tested} passes; it was good already`;
+    return;
+  }
+  await confirm(context, waiting, tested);
+}
+
+function readLive(context: RunContext, session: FleetSession): string {
+  const live = commonCurrent(session.members);
+  if (live === undefined) {
+    throw new UserError(`the hosts run different releases: ${session.members.map(({ name, findings }) => `${name}: ${findings.current || 'none'}`).join('; ')}`, { remedy: 'Deploy or roll back first: all hosts must run the same release.' });
+  }
+  if (live === '') throw new UserError(`no release is live in ${context.environmentName}`, { remedy: 'Deploy first.' });
+  context.outputs.release = live;
+  return live;
+}
+
+function baseUrl(context: RunContext, override: string | undefined): string {
+  const url = override ?? context.environment.url;
+  if (url === undefined) throw new UserError(`environments.${context.environmentName}.url is not set, so smoke has nothing to ask`, { remedy: 'Set it in slipway.yml, or give the input `url`.' });
+  return url;
+}

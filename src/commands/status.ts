@@ -1,0 +1,39 @@
+import { onEvery, type Member } from '../release/fleet.js';
+import { rollbackTargets } from '../release/history.js';
+import type { ServiceStatus } from '../host/remote-host.js';
+import type { ReleaseRecord } from '../host/journal.js';
+import { lookingAtFleet } from './fleet-session.js';
+import type { RunContext } from './run-context.js';
+
+/** What is live on one host, and what could be gone back to. */
+export interface HostStatus {
+  readonly host: string;
+  readonly current: string;
+  readonly state: string;
+  readonly rollbackTo: string | undefined;
+  readonly lease: string | undefined;
+  readonly unfinished: readonly string[];
+  readonly services: readonly ServiceStatus[];
+}
+
+/** Reads every host; changes nothing. */
+export async function status(context: RunContext): Promise<HostStatus[]> {
+  return lookingAtFleet(context, false, (session) =>
+    onEvery(session.members, async ({ name, host, findings }) => ({
+      host: name,
+      current: findings.current,
+      state: findings.history.releases.find(({ id }) => id === findings.current)?.state ?? 'none',
+      rollbackTo: rollbackTargets(findings.history, findings.current)[0]?.id,
+      lease: findings.held === undefined || findings.held.secondsLeft <= 0 ? undefined : `${findings.held.owner} (expires in ${findings.held.secondsLeft} s)`,
+      unfinished: findings.history.unfinished.map(({ kind, release }) => `${kind} ${release}`),
+      services: findings.exists ? await host.status() : [],
+    })),
+  );
+}
+
+/** The journal of every host, folded into its releases, newest first. */
+export async function releases(context: RunContext): Promise<{ host: string; current: string; releases: ReleaseRecord[] }[]> {
+  return lookingAtFleet(context, false, (session) =>
+    Promise.resolve(session.members.map(({ name, findings }: Member) => ({ host: name, current: findings.current, releases: [...findings.history.releases].reverse() }))),
+  );
+}

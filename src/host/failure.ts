@@ -1,0 +1,43 @@
+import { UserError } from '../evidence/errors.js';
+import type { ExecResult } from '../ssh/types.js';
+
+/** A step on a host that did not succeed: names the host, the step, the exit code and the last lines of stderr. */
+export class HostError extends UserError {
+  readonly host: string;
+  readonly step: string;
+  readonly code: number;
+
+  constructor(host: string, step: string, result: ExecResult, remedy?: string) {
+    const said = lastLines(result.stderr, 15);
+    const own = said.length === 1 && said[0]?.startsWith('slipway: ') ? said[0].slice('slipway: '.length) : undefined;
+    const message =
+      own === undefined
+        ? `${host}: ${step} failed with exit code ${result.code}${said.length === 0 ? ' and said nothing on stderr' : `:\n${said.map((line) => `    ${line}`).join('\n')}`}`
+        : `${host}: ${step}: ${own}`;
+    const next = remedy ?? REMEDIES.get(result.code);
+    super(message, next === undefined ? {} : { remedy: next });
+    this.name = 'HostError';
+    this.host = host;
+    this.step = step;
+    this.code = result.code;
+  }
+}
+
+/** The exit codes of scripts/lib.sh that mean the same in every script. */
+export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, again: 10, wentBack: 20, stuck: 21, stopped: 22 } as const;
+
+const REMEDIES = new Map<number, string>([
+  [EXIT.refused, 'Check `environments.<name>.root` in slipway.yml. Nothing was changed.'],
+  [EXIT.leaseLost, 'Another run took over after this one was silent for too long. See `slipway status`; run again when it has ended.'],
+  [EXIT.lacking, 'Install it on the host, then run again.'],
+  [EXIT.busy, 'See what is running there: `ps -ef | grep slipway`. Then run again.'],
+]);
+
+/** The last `count` lines that are not blank. */
+export function lastLines(text: string, count: number): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '')
+    .slice(-count);
+}

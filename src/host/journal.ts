@@ -1,0 +1,172 @@
+/**
+ * The journal on a host: append-only JSON Lines, the truth about its releases (DESIGN §4, law 6).
+ * States are folded from it; the order of releases is the order of its lines, never that of names or times.
+ */
+
+export type Slot = 'blue' | 'green';
+
+/** Who did it: shown in `releases`, in the lease and in evidence. */
+export interface Author {
+  /** The person or robot, such as `octocat`. */
+  readonly actor: string;
+  /** The workflow run's address, or the machine the CLI ran on. */
+  readonly run: string;
+}
+
+interface Common {
+  readonly release: string;
+  /** ISO 8601, UTC, by the runner's clock. */
+  readonly at: string;
+  readonly by?: Author;
+}
+
+export type JournalEvent =
+  /** A deploy has begun to send this release. */
+  | (Common & { readonly event: 'begin'; readonly commit?: string })
+  /** The release is on the host, whole and verified. */
+  | (Common & { readonly event: 'staged'; readonly slot: Slot; readonly digest: string; readonly files: number; readonly bytes: number; readonly commit?: string })
+  /** `current` is about to be renamed to this release ('' = to none). */
+  | (Common & { readonly event: 'switching'; readonly previous: string; readonly why: 'deploy' | 'rollback' | 'back' | 'recovery' })
+  /** Its services run and are healthy; traffic is on it. */
+  | (Common & { readonly event: 'active' })
+  /** Confirmed: it counts for keep-N and as a target of rollbacks. */
+  | (Common & { readonly event: 'good' })
+  | (Common & { readonly event: 'bad'; readonly reason: string })
+  /** A dead run's traces of this release were removed by a later one. */
+  | (Common & { readonly event: 'undone'; readonly found: string })
+  | (Common & { readonly event: 'removed' });
+
+export type ReleaseState = 'unfinished' | 'active' | 'good' | 'bad';
+
+export interface ReleaseRecord {
+  readonly id: string;
+  readonly state: ReleaseState;
+  /** Whether its files are still on the host, as far as the journal knows. */
+  readonly present: boolean;
+  readonly slot: Slot | undefined;
+  readonly digest: string | undefined;
+  readonly commit: string | undefined;
+  readonly begun: string;
+  readonly by: Author | undefined;
+  readonly reason: string | undefined;
+}
+
+/** What a run that died left behind, for the next one to finish or undo. */
+export type Unfinished =
+  /** Files on their way, or staged and never switched to. */
+  | { readonly kind: 'staging'; readonly release: string }
+  /** The switch began and nobody wrote how it ended. */
+  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: 'deploy' | 'rollback' | 'back' | 'recovery' };
+
+export interface History {
+  /** In the order in which they were begun, oldest first. */
+  readonly releases: readonly ReleaseRecord[];
+  readonly unfinished: readonly Unfinished[];
+  /** Lines that are not ours or are torn; reported, never guessed at. */
+  readonly unreadable: number;
+}
+
+/** One line of the journal, without its newline. `event` and `release` come first: the scripts look for them there. */
+export function journalLine(event: JournalEvent): string {
+  const { event: name, release, ...rest } = event;
+  return JSON.stringify({ event: name, release, ...rest });
+}
+
+type Draft = { -readonly [K in keyof ReleaseRecord]: ReleaseRecord[K] };
+
+/** Folds journal lines into the state of each release and what was left unfinished. Never throws. */
+export function readHistory(lines: Iterable<string>): History {
+  const releases = new Map<string, Draft>();
+  const staging = new Set<string>();
+  let switching: Extract<Unfinished, { kind: 'switching' }> | undefined;
+  let unreadable = 0;
+
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    const event = parseEvent(line);
+    if (event === undefined) {
+      unreadable += 1;
+      continue;
+    }
+    if (event.event === 'switching') {
+      switching = { kind: 'switching', release: event.release, previous: event.previous, why: event.why };
+    }
+    if (event.release === '') {
+      // Switched to nothing: the first release failed and was taken away.
+      if (event.event === 'active') switching = undefined;
+      continue;
+    }
+    const record = releases.get(event.release) ?? newRecord(event);
+    releases.set(event.release, record);
+    switch (event.event) {
+      case 'begin':
+        staging.add(event.release);
+        record.commit = event.commit;
+        break;
+      case 'staged':
+        record.present = true;
+        record.slot = event.slot;
+        record.digest = event.digest;
+        record.commit = event.commit ?? record.commit;
+        break;
+      case 'switching':
+        staging.delete(event.release);
+        break;
+      case 'active':
+        switching = undefined;
+        staging.delete(event.release);
+        if (record.state !== 'good') record.state = 'active';
+        break;
+      case 'good':
+        record.state = 'good';
+        record.reason = undefined;
+        break;
+      case 'bad':
+        record.state = 'bad';
+        record.reason = event.reason;
+        staging.delete(event.release);
+        break;
+      case 'undone':
+        staging.delete(event.release);
+        if (switching?.release === event.release) switching = undefined;
+        record.present = false;
+        record.reason = event.found;
+        break;
+      case 'removed':
+        record.present = false;
+        staging.delete(event.release);
+        break;
+    }
+  }
+  const unfinished: Unfinished[] = [...staging].map((release) => ({ kind: 'staging', release }));
+  if (switching !== undefined) unfinished.unshift(switching);
+  return { releases: [...releases.values()], unfinished, unreadable };
+}
+
+function newRecord(event: JournalEvent): Draft {
+  return {
+    id: event.release,
+    state: 'unfinished',
+    present: false,
+    slot: undefined,
+    digest: undefined,
+    commit: undefined,
+    begun: event.at,
+    by: event.by,
+    reason: undefined,
+  };
+}
+
+const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'undone', 'removed']);
+
+function parseEvent(line: string): JournalEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { event, release } = value as Record<string, unknown>;
+    if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string') return undefined;
+    return value as JournalEvent;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Where things stand on a host, below the app's root (DESIGN §4, law 5). Pure paths; the scripts know the same layout.
+ *
+ *     current → releases/<id>      releases/<id>/      shared/
+ *     .slipway/{app,journal,lease,lock,rewritten}   .slipway/manifests/<id>/   .slipway/services/<name>/   .slipway/logs/
+ */
+
+/** The path of a release's folder. */
+export function releaseFolder(root: string, id: string): string {
+  return `${root}/releases/${id}`;
+}
+
+/** The path by which services reach the live release. */
+export function currentLink(root: string): string {
+  return `${root}/current`;
+}
+
+/** The stable folder from which a service's launcher and definition are used. */
+export function serviceFolder(root: string, service: string): string {
+  return `${root}/.slipway/services/${service}`;
+}
+
+/** The folder of logs that Slipway points managers to when they have no journal of their own. */
+export function logFolder(root: string): string {
+  return `${root}/.slipway/logs`;
+}

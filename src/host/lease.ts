@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../evidence/errors.js';
+import type { Session } from '../ssh/types.js';
+
+/** A lease lives this long without a beat (DESIGN §4, law 7). */
+export const LEASE_SECONDS = 60;
+const BEAT_MS = 10_000;
+
+/**
+ * The lease of one app and environment on one host, kept alive by a line sent every ten seconds over a channel that
+ * stays open. When the runner dies the channel ends and the host frees the lease; when the link dies silently, it expires.
+ */
+export class Lease {
+  readonly token: string;
+  readonly #host: string;
+  readonly #session: Session;
+  readonly #timer: NodeJS.Timeout;
+  #lost: Error | undefined;
+  #ended = false;
+
+  constructor(host: string, token: string, session: Session) {
+    this.#host = host;
+    this.token = token;
+    this.#session = session;
+    this.#timer = setInterval(() => {
+      try {
+        session.write('beat\n');
+      } catch (error) {
+        this.#lost = error instanceof Error ? error : new Error(String(error));
+      }
+    }, BEAT_MS);
+    this.#timer.unref();
+    session.ended.then(
+      (result) => {
+        if (!this.#ended) this.#lost = new UserError(`${host}: the lease was lost: ${result.stderr.trim() || `its keeper ended with ${result.code}`}`);
+      },
+      (error: unknown) => {
+        if (!this.#ended) this.#lost = error instanceof Error ? error : new Error(String(error));
+      },
+    );
+  }
+
+  /** Throws when the lease is known to be gone; cheap, for use before each step. */
+  assertHeld(): void {
+    if (this.#lost !== undefined) throw new UserError(`${this.#host}: the lease is gone`, { cause: this.#lost, remedy: 'Run again; the next run first puts the host in order.' });
+  }
+
+  /** Ends this process's part and leaves the lease in force for `seconds`, for the steps that follow. */
+  async keep(seconds: number): Promise<void> {
+    await this.#end(`keep ${Math.ceil(seconds)}\n`);
+  }
+
+  /** Frees the lease if it is still ours. Never throws: a lease that cannot be freed expires. */
+  async free(): Promise<void> {
+    await this.#end('free\n').catch(() => undefined);
+  }
+
+  async #end(word: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#timer);
+    if (this.#lost !== undefined) return;
+    this.#session.write(word);
+    const aborter = new AbortController();
+    const late = sleep(10_000, undefined, { signal: aborter.signal, ref: false }).catch(() => undefined);
+    await Promise.race([this.#session.end(), late]);
+    aborter.abort();
+  }
+}

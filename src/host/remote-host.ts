@@ -1,0 +1,332 @@
+import { gunzipSync } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../evidence/errors.js';
+import type { Connection, ExecResult, Session } from '../ssh/types.js';
+import { EXIT, HostError, lastLines } from './failure.js';
+import { journalLine, readHistory, type History, type JournalEvent } from './journal.js';
+import { LEASE_SECONDS, Lease } from './lease.js';
+import { scriptText } from './script.js';
+
+/** Which app's folder on a host is meant. */
+export interface Place {
+  readonly root: string;
+  readonly app: string;
+  readonly environment: string;
+  /** Where the environment file stands below a release. */
+  readonly envFile: string;
+}
+
+/** The manifest of the newest whole release on the host: raw bytes, see release/manifest.ts. */
+export interface RemoteManifest {
+  readonly release: string;
+  readonly sums: Buffer;
+  readonly tree: Buffer;
+}
+
+/** What a host tells when it is first spoken to. */
+export interface Findings {
+  /** False when nothing of Slipway's is on the host yet. */
+  readonly exists: boolean;
+  /** The release `current` names, or '' when there is none. */
+  readonly current: string;
+  readonly history: History;
+  /** Paths that an app was once seen to rewrite in place: never hard-linked, always sent. */
+  readonly rewritten: ReadonlySet<string>;
+  readonly base: RemoteManifest | undefined;
+  /** Whether the live release has an environment file. */
+  readonly hasEnv: boolean;
+  /** Somebody else's lease, seen when only looking. */
+  readonly held: Held | undefined;
+}
+
+export interface Held {
+  readonly secondsLeft: number;
+  readonly beat: string;
+  readonly owner: string;
+}
+
+export interface ServiceStatus {
+  readonly name: string;
+  readonly manager: string;
+  readonly pids: string;
+  readonly restarts: string;
+  /** The folder the first process really works in. */
+  readonly folder: string;
+  readonly health: string;
+}
+
+/** How an activation ended on one host. `stopped`: there was nothing to go back to; `unknown`: the link broke meanwhile. */
+export type Activation =
+  | { readonly outcome: 'active' }
+  | { readonly outcome: 'went-back' | 'stopped' | 'stuck' | 'unknown'; readonly reason: string; readonly logs: readonly string[] };
+
+type Line = (text: string) => void;
+
+/** One host as the protocol sees it: each method is one exec call (DESIGN §4). */
+export class RemoteHost {
+  readonly connection: Connection;
+  readonly place: Place;
+  readonly #sudoPassword: string;
+  #lease: Lease | undefined;
+
+  constructor(connection: Connection, place: Place, sudoPassword = '') {
+    this.connection = connection;
+    this.place = place;
+    this.#sudoPassword = sudoPassword;
+  }
+
+  get name(): string {
+    return this.connection.name;
+  }
+
+  get lease(): Lease | undefined {
+    return this.#lease;
+  }
+
+  /** Reads what is on the host and changes nothing. */
+  async look(wantManifest: boolean): Promise<Findings> {
+    const session = await this.#open('look', '', '', wantManifest);
+    const findings = await readFindings(session, this.name);
+    await session.end();
+    return findings;
+  }
+
+  /**
+   * Takes the lease and reads what is on the host. When another run holds it and still beats, fails; when it has stopped
+   * beating, waits for it to expire. `adopt` is the token of a lease that an earlier step of the same run left in force.
+   * @throws UserError naming the owner of the lease, or what the host lacks.
+   */
+  async take(token: string, owner: string, wantManifest: boolean, signal?: AbortSignal, say: Line = () => undefined): Promise<Findings> {
+    let lastBeat: string | undefined;
+    const deadline = Date.now() + (LEASE_SECONDS + 30) * 1000;
+    for (;;) {
+      const session = await this.#open('take', token, owner, wantManifest);
+      const findings = await readFindings(session, this.name);
+      if (findings.held === undefined) {
+        this.#lease = new Lease(this.name, token, session);
+        return findings;
+      }
+      await session.end();
+      const { held } = findings;
+      const live = lastBeat !== undefined && held.beat !== lastBeat;
+      // A lease that outlives any beat was left in force on purpose, between the steps of a run.
+      if (live || held.secondsLeft > LEASE_SECONDS || Date.now() > deadline) {
+        throw new UserError(`${this.name}: another run has the lease: ${held.owner} (expires in ${held.secondsLeft} s)`, {
+          remedy: 'Wait for it to end. If you know that it is dead: `slipway unlock <environment>`. Nothing was changed.',
+        });
+      }
+      if (lastBeat === undefined) say(`waiting: the lease is held by ${held.owner}; it expires in ${held.secondsLeft} s unless its run is alive`);
+      lastBeat = held.beat;
+      await sleep(3000, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+
+  /** Sends a release, or the rest of one. Returns the paths the host wants again because they differ there. */
+  async stage(
+    release: string,
+    base: string | undefined,
+    part: 'first' | 'more',
+    begin: JournalEvent,
+    staged: JournalEvent,
+    tar: Readable,
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
+    const result = await this.#run(
+      'stage',
+      [release, base ?? '', part, journalLine(begin), journalLine(staged), this.place.envFile],
+      { input: tar, idleLimit: 300_000, ...(signal === undefined ? {} : { signal }) },
+      'receiving the release',
+      [EXIT.again],
+    );
+    if (result.code === 0) return [];
+    const encoded = /^again (.*)$/m.exec(result.stdout)?.[1] ?? '';
+    return splitNul(Buffer.from(encoded, 'base64')).map((path) => path.toString('utf8'));
+  }
+
+  /**
+   * Runs a command of the team's in a folder of a release that is not live. It is ended with all its children when the
+   * link is lost, when `signal` aborts, or after `limit` milliseconds.
+   */
+  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal): Promise<ExecResult> {
+    this.#lease?.assertHeld();
+    return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile], {
+      holdInput: true,
+      limit,
+      onStdout: onLine,
+      onStderr: onLine,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  /**
+   * The switch: `current` to `release` ('' for none), its services started and healthy; the host goes back to `previous`
+   * by itself when they are not ('' stops everything, '-' leaves things as they are).
+   */
+  async activate(release: string, previous: string, lines: { switching: JournalEvent; active: JournalEvent; bad: JournalEvent; back: JournalEvent | undefined }, onLine: Line): Promise<Activation> {
+    const reasons: string[] = [];
+    const logs: string[] = [];
+    const result = await this.#run(
+      'activate',
+      [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back)],
+      {
+        input: `${this.#sudoPassword}\n`,
+        onStdout: (line) => {
+          if (line.startsWith('log ')) logs.push(line.slice('log '.length));
+          else {
+            if (line.startsWith('unhealthy ')) reasons.push(line.slice('unhealthy '.length));
+            onLine(line);
+          }
+        },
+      },
+      'the switch',
+      [EXIT.wentBack, EXIT.stuck, EXIT.stopped],
+    );
+    if (result.code === 0) return { outcome: 'active' };
+    const reason = reasons[0] ?? 'a service did not start';
+    const detail = [...logs, ...lastLines(result.stderr, 15)];
+    const outcome = result.code === EXIT.wentBack ? 'went-back' : result.code === EXIT.stopped ? 'stopped' : 'stuck';
+    return { outcome, reason, logs: detail };
+  }
+
+  /** Appends journal lines and deletes releases. Returns the ids that could not be deleted. */
+  async finish(events: readonly JournalEvent[], remove: readonly string[] = []): Promise<readonly string[]> {
+    const result = await this.#run('finish', [String(events.length), ...events.map(journalLine), ...remove], {}, 'writing the journal');
+    return [...result.stdout.matchAll(/^stuck (.+)$/gm)].map((match) => match[1] ?? '');
+  }
+
+  /** The first of `ids` whose files are proven whole, and why those before it are not. */
+  async prove(ids: readonly string[]): Promise<{ whole: string | undefined; broken: readonly { id: string; reason: string }[] }> {
+    const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: 300_000 });
+    if (result.code !== 0 && !result.stdout.includes('broken ')) throw new HostError(this.name, 'proving the target', result);
+    const broken = [...result.stdout.matchAll(/^broken (\S+) (.+)$/gm)].map((match) => ({ id: match[1] ?? '', reason: match[2] ?? '' }));
+    return { whole: /^whole (\S+)$/m.exec(result.stdout)?.[1], broken };
+  }
+
+  /** What runs now. */
+  async status(): Promise<readonly ServiceStatus[]> {
+    const result = await this.#run('status', [], {}, 'reading the state', [], false);
+    return result.stdout
+      .split('\n')
+      .filter((line) => line.startsWith('service\t'))
+      .map((line) => {
+        const [, name = '', manager = '', pids = '', restarts = '', folder = '', health = ''] = line.split('\t');
+        return { name, manager, pids, restarts, folder, health };
+      });
+  }
+
+  /** Makes the root folder as root and gives it to the login user; only for hosts with `sudo: true`. */
+  async makeRoot(): Promise<void> {
+    const result = await this.connection.exec(scriptText('make-root'), [this.place.root, this.connection.user], { sudo: true });
+    if (result.code !== 0) throw new HostError(this.name, 'making the root folder', result);
+  }
+
+  /**
+   * Removes the lease: the one with this token, or without a token whoever holds it.
+   * @returns its owner, or undefined when there was none to remove.
+   */
+  async unlock(token = ''): Promise<string | undefined> {
+    const result = await this.#run('unlock', [token], {}, 'removing the lease', [], false);
+    return /^freed (.*)$/m.exec(result.stdout)?.[1];
+  }
+
+  async #open(mode: 'take' | 'look', token: string, owner: string, wantManifest: boolean): Promise<Session> {
+    const { root, app, environment } = this.place;
+    return this.connection.open(scriptText('open'), [
+      root,
+      app,
+      environment,
+      mode,
+      token,
+      owner.replace(/[\r\n]+/g, ' ').slice(0, 200),
+      String(LEASE_SECONDS),
+      wantManifest ? 'manifest' : 'none',
+    ]);
+  }
+
+  #token(): string {
+    if (this.#lease === undefined) throw new Error(`${this.name}: a changing step without the lease`);
+    return this.#lease.token;
+  }
+
+  async #run(
+    name: Parameters<typeof scriptText>[0],
+    args: readonly string[],
+    options: Parameters<Connection['exec']>[2],
+    step: string,
+    accepted: readonly number[] = [],
+    leased = true,
+  ): Promise<ExecResult> {
+    this.#lease?.assertHeld();
+    const own = leased ? [this.place.root, this.#token()] : [this.place.root];
+    const result = await this.connection.exec(scriptText(name), [...own, ...args], options);
+    if (result.code !== 0 && !accepted.includes(result.code)) throw new HostError(this.name, step, result);
+    return result;
+  }
+}
+
+/** Reads what open.sh says up to "ready" (or "held", when taking). */
+async function readFindings(session: Session, host: string): Promise<Findings> {
+  let current = '';
+  let exists = true;
+  let hasEnv = false;
+  let held: Held | undefined;
+  let rewritten = new Set<string>();
+  let base: { release: string; encoded: string[] } | undefined;
+  const journal: string[] = [];
+  for (;;) {
+    let line: string;
+    try {
+      line = await session.nextLine(150_000);
+    } catch (error) {
+      // The script ended before "ready": either it said why, or somebody else holds the lease.
+      const result = await session.ended;
+      if (result.code === 0 && held !== undefined) break;
+      if (result.code !== 0) throw openingError(host, result);
+      throw error;
+    }
+    const [word = '', ...rest] = line.split(' ');
+    const text = rest.join(' ');
+    if (base !== undefined && base.encoded.at(-1) !== '.' && word !== 'ready') base.encoded.push(line);
+    else if (word === 'ready') break;
+    else if (word === 'absent') exists = false;
+    else if (word === 'has-env') hasEnv = true;
+    else if (word === 'current') current = text;
+    else if (word === 'j') journal.push(text);
+    else if (word === 'base') base = { release: text, encoded: [] };
+    else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
+    else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
+  }
+  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, held };
+}
+
+function openingError(host: string, result: ExecResult): HostError {
+  return new HostError(
+    host,
+    'opening the host',
+    result,
+    result.code === EXIT.unwritable
+      ? 'Make the folder once as root and give it to the deploy user: `install -d -o <user> -g <user> <root>`; or set `sudo: true` for the host in slipway.yml.'
+      : undefined,
+  );
+}
+
+/** `sums` and `tree` are lists of NUL-ended records; an empty record stands between them. */
+function decodeManifest(raw: { release: string; encoded: readonly string[] }): RemoteManifest {
+  const bytes = gunzipSync(Buffer.from(raw.encoded.filter((line) => line !== '.').join(''), 'base64'));
+  const double = bytes.indexOf(Buffer.from([0, 0]));
+  const border = bytes[0] === 0 ? 0 : double + 1;
+  return { release: raw.release, sums: bytes.subarray(0, border), tree: bytes.subarray(border + 1) };
+}
+
+/** Splits NUL-ended records. */
+export function splitNul(bytes: Buffer): Buffer[] {
+  const records: Buffer[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(0); end !== -1; end = bytes.indexOf(0, start)) {
+    records.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  if (start < bytes.length) records.push(bytes.subarray(start));
+  return records;
+}

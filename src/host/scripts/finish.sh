@@ -1,0 +1,23 @@
+# shellcheck shell=sh
+# Writes journal lines and deletes releases that nobody needs any more. A release that cannot be deleted is a warning.
+#
+# $1 root  $2 token  $3 number of journal lines, the lines …, then the ids to delete
+enter "$1"
+token=$2 lines=$3
+shift 3
+lock 120
+own_lease "$token"
+while [ "$lines" -gt 0 ]; do
+  journal "$1"
+  shift
+  lines=$((lines - 1))
+done
+for id in "$@"; do
+  valid_id "$id"
+  if [ "$id" = "$(current_id)" ]; then
+    say "kept $id"
+    continue
+  fi
+  # The manifest goes first: without it a half-deleted release does not count as whole.
+  if rm -rf "$state/manifests/$id" && rm -rf "releases/$id"; then say "removed $id"; else say "stuck $id"; fi
+done

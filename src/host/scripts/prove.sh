@@ -1,0 +1,34 @@
+# shellcheck shell=sh
+# Proves that releases can be gone back to: every file and link of the manifest is there and unchanged, with its
+# environment file and what its install commands made. Reads only. Says "whole ID", or "broken ID reason".
+#
+# $1 root  $2 env file's path  then the ids, most wanted first; stops at the first whole one
+enter "$1"
+env_path=$2
+shift 2
+prove() {
+  valid_id "$1"
+  proof=$state/manifests/$1
+  [ -d "releases/$1" ] || { say "broken $1 its folder is gone"; return 1; }
+  for part in sums tree; do
+    [ -f "$proof/$part" ] || { say "broken $1 its manifest is gone"; return 1; }
+  done
+  if [ -f "$proof/has-env" ] && [ ! -r "releases/$1/$env_path" ]; then
+    say "broken $1 its environment file $env_path is gone"
+    return 1
+  fi
+  lost=$(cd "releases/$1" && cut -z -c 67- "$proof/sums" | xargs -0 -r sha256sum -z -- 2>/dev/null | sort -z | comm -z -13 - "$proof/sums" | cut -z -c 67- | head -z -n 3 | tr '\0' ' ')
+  [ -z "$lost" ] || { say "broken $1 files changed or gone since it was deployed: $lost"; return 1; }
+  lost=$(list_tree "releases/$1" | comm -z -13 - "$proof/tree" | head -z -n 3 | tr '\0' ' ')
+  [ -z "$lost" ] || { say "broken $1 entries changed or gone since it was deployed: $lost"; return 1; }
+  if [ -f "$proof/installed" ]; then
+    while IFS= read -r path; do
+      [ -e "releases/$1/$path" ] || { say "broken $1 what its install made is gone: $path"; return 1; }
+    done <"$proof/installed"
+  fi
+  say "whole $1"
+}
+for id in "$@"; do
+  if prove "$id"; then exit 0; fi
+done
+exit 1

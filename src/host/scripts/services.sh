@@ -1,0 +1,215 @@
+# shellcheck shell=sh
+# Services on the host, for activate.sh and status.sh. Sent between lib.sh and the script.
+#
+# A release's services are described by files the client rendered: manifests/<id>/services/NN-<name>/ holds
+#   service   shell assignments (name, full, manager, directory, scope, health_…), made with the quoting function
+#   launch    a script that starts the service in whatever release `current` names
+#   and what the manager needs: pm2.json, or unit
+# A manager is four functions: <manager>_start, <manager>_stop, <manager>_pids, <manager>_logs.
+
+# Root's steps: the password, when sudo wants one, came as the first line of the script's input.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@" 9>&-
+  elif sudo -n true 2>/dev/null; then
+    sudo -n -- "$@" 9>&-
+  else
+    printf '%s\n' "$password" | sudo -k -S -p '' -- "$@" 9>&-
+  fi
+}
+
+# load FOLDER: the service's description becomes variables; what the last one set is forgotten.
+load() {
+  name='' full='' manager='' directory='' scope='system'
+  health_kind='' health_path='' health_port='' health_host='' health_status='' health_headers='' health_command=''
+  health_within=60 health_successes=2 health_interval=1 expected_processes=1
+  definition=$1
+  # shellcheck disable=SC1091
+  . "$1/service"
+}
+
+services_of() {
+  [ -n "$1" ] || return 0
+  for folder in "$state/manifests/$1/services"/*/; do
+    if [ -f "${folder}service" ]; then printf '%s\n' "${folder%/}"; fi
+  done
+}
+
+# --- pm2 ---------------------------------------------------------------------------------------------------------
+# Scripts and folders are given to PM2 by way of `current`, so that each new process starts in the live release
+# (PM2 keeps the path it was given; it is the process that resolves the link).
+pm2_do() { pm2 --no-color "$@" </dev/null 9>&-; }
+
+pm2_pids() { pm2_do pid "$full" 2>/dev/null | grep -E '^[1-9][0-9]*$' || :; }
+
+pm2_start() {
+  if [ -n "$(pm2_pids)" ] && cmp -s "$definition/pm2.json" "$state/services/$name/pm2.json"; then
+    install_definition || return 1
+    pm2_do reload "$full" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
+  else
+    pm2_do delete "$full" >/dev/null 2>&1 || :
+    install_definition || return 1
+    pm2_do start "$state/services/$name/pm2.json" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
+  fi
+}
+
+pm2_stop() { pm2_do delete "$full" >/dev/null 2>&1 || :; }
+pm2_saved() { pm2_do save --force >/dev/null 2>&1 || say "warn pm2 save failed: after a reboot the services may not come back"; }
+pm2_restarts() { pm2_do describe "$full" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\([0-9][0-9]*\).*/\1/p' | head -n 1; }
+pm2_mark() { for log in "$state/logs/$name".*.log; do if [ -f "$log" ]; then wc -c <"$log" >"$log.mark"; fi; done; }
+pm2_logs() {
+  for log in "$state/logs/$name".*.log; do
+    [ -f "$log" ] || continue
+    from=$(cat "$log.mark" 2>/dev/null || echo 0)
+    tail -c "+$((from + 1))" "$log" | tail -n 30
+  done
+}
+
+# --- systemd -----------------------------------------------------------------------------------------------------
+systemd_do() {
+  if [ "$scope" = user ]; then
+    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user "$@" 9>&-
+  else
+    as_root systemctl "$@"
+  fi
+}
+systemd_show() {
+  if [ "$scope" = user ]; then
+    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user show --value -p "$1" "$full.service" 2>/dev/null
+  else
+    systemctl show --value -p "$1" "$full.service" 2>/dev/null
+  fi
+}
+
+systemd_start() {
+  if [ "$scope" = user ]; then unit=$HOME/.config/systemd/user/$full.service; else unit=/etc/systemd/system/$full.service; fi
+  install_definition || return 1
+  if ! cmp -s "$definition/unit" "$unit"; then
+    if [ "$scope" = user ]; then
+      mkdir -p "${unit%/*}"
+      cp "$definition/unit" "$unit"
+    else
+      as_root install -m 0644 "$definition/unit" "$unit" || return 1
+    fi
+    systemd_do daemon-reload || return 1
+  fi
+  # A unit that failed too often is refused a start until its counter is cleared.
+  systemd_do reset-failed "$full.service" >/dev/null 2>&1 || :
+  systemd_do restart "$full.service" || return 1
+  systemd_do enable --quiet "$full.service" || return 1
+}
+systemd_stop() {
+  systemd_do disable --quiet --now "$full.service" 2>/dev/null || :
+  if [ "$scope" = user ]; then rm -f "$HOME/.config/systemd/user/$full.service"; else as_root rm -f "/etc/systemd/system/$full.service"; fi
+  systemd_do daemon-reload || :
+}
+systemd_pids() { systemd_show MainPID | grep -E '^[1-9][0-9]*$' || :; }
+systemd_restarts() { systemd_show NRestarts; }
+systemd_mark() { date +%s >"$state/logs/$name.since"; }
+systemd_logs() {
+  since=$(cat "$state/logs/$name.since" 2>/dev/null || echo 0)
+  if [ "$scope" = user ]; then
+    journalctl --user -u "$full.service" --since "@$since" -n 30 --no-pager -o cat 2>&1
+  else
+    as_root journalctl -u "$full.service" --since "@$since" -n 30 --no-pager -o cat 2>&1
+  fi
+}
+
+# --- all ---------------------------------------------------------------------------------------------------------
+# What starts the service has a stable place, outside the releases; each file is replaced in one rename, so that a
+# service that restarts at this very moment finds the old one or the new one.
+install_definition() {
+  installed=$state/services/$name
+  mkdir -p "$installed" || return 1
+  for file in "$definition"/*; do
+    cp "$file" "$installed/.new" || return 1
+    mv -T "$installed/.new" "$installed/${file##*/}" || return 1
+  done
+}
+
+# cwd_of PID: the folder a process really works in, or nothing when it may not be seen.
+cwd_of() { readlink "/proc/$1/cwd" 2>/dev/null || as_root readlink "/proc/$1/cwd" 2>/dev/null || :; }
+
+# Prints the answer's status code, or 000. Asked on the host itself, with the public name and scheme in the headers,
+# by curl when it is there, else by bash.
+http_status() {
+  if command -v curl >/dev/null; then
+    {
+      printf 'url = "http://localhost:%s%s"\n' "$health_port" "$health_path"
+      printf 'header = "Host: %s"\nheader = "X-Forwarded-Host: %s"\nheader = "X-Forwarded-Proto: https"\n' "$health_host" "$health_host"
+      printf '%s' "$health_headers" | while IFS= read -r header; do printf 'header = "%s"\n' "$header"; done
+    } | curl -q --silent --output /dev/null --noproxy '*' --max-time 5 --write-out '%{http_code}' --config - 2>/dev/null || :
+  else
+    # shellcheck disable=SC2016
+    bash -c 'exec 3<>"/dev/tcp/localhost/$1" || exit 0
+      printf "GET %s HTTP/1.0\r\nHost: %s\r\nX-Forwarded-Host: %s\r\nX-Forwarded-Proto: https\r\n" "$2" "$3" "$3" >&3
+      printf "%s" "$4" | while IFS= read -r header; do printf "%s\r\n" "$header" >&3; done
+      printf "Connection: close\r\n\r\n" >&3
+      IFS=" " read -r -t 5 _ status _ <&3 && printf "%s" "$status"' slipway "$health_port" "$health_path" "$health_host" "$health_headers" 2>/dev/null || :
+  fi
+}
+
+# One question; sets $observed; succeeds when the answer is the expected one.
+ask_health() {
+  case $health_kind in
+    http)
+      observed=$(http_status)
+      case " $health_status " in *" ${observed:-000} "*) return 0 ;; esac
+      if [ "${observed:-000}" = 000 ]; then observed='no answer'; else observed="HTTP $observed"; fi
+      return 1 ;;
+    tcp)
+      # shellcheck disable=SC2016
+      if bash -c 'exec 3<>"/dev/tcp/localhost/$1"' slipway "$health_port" 2>/dev/null; then return 0; fi
+      observed='no connection'
+      return 1 ;;
+    command)
+      if (cd "$root/current/$directory" && SLIPWAY_RELEASE=$(current_id) timeout 30 bash -euo pipefail -c "$health_command") >"$state/health.out" 2>&1 </dev/null 9>&-; then return 0; fi
+      observed="exit $?: $(tail -n 1 "$state/health.out" | head -c 200)"
+      return 1 ;;
+    *) return 0 ;;
+  esac
+}
+
+# Healthy: N good answers in a row within the limit, by processes that stay the same and work in the release.
+await_health() {
+  wanted=$1
+  started=$(uptime_s)
+  row=0 tries=0 observed='' before=''
+  while :; do
+    tries=$((tries + 1))
+    pids=$("${manager}_pids" | tr '\n' ' ')
+    if [ -z "$pids" ]; then
+      observed='no process' row=0
+    elif [ "$(printf '%s' "$pids" | wc -w)" -lt "$expected_processes" ]; then
+      observed="$(printf '%s' "$pids" | wc -w) of $expected_processes processes" row=0
+    elif [ -n "$before" ] && [ "$pids" != "$before" ]; then
+      observed='the process was restarted' row=0
+    elif ask_health; then
+      row=$((row + 1))
+      if [ "$row" -ge "$health_successes" ]; then break; fi
+    else
+      row=0
+    fi
+    before=$pids
+    if [ "$(($(uptime_s) - started))" -ge "$health_within" ]; then
+      say "unhealthy $name after $(($(uptime_s) - started)) s and $tries tries: $observed"
+      return 1
+    fi
+    sleep "$health_interval"
+  done
+  for pid in $pids; do
+    cwd=$(cwd_of "$pid")
+    case $cwd in
+      "$root/releases/$wanted" | "$root/releases/$wanted"/*) : ;;
+      "$root/releases"/*)
+        say "unhealthy $name: process $pid still works in $cwd, not in release $wanted"
+        return 1 ;;
+      *) say "note $name: process $pid works in '${cwd:-unknown}', so its release cannot be read back" ;;
+    esac
+  done
+  say "healthy $name $(($(uptime_s) - started)) $tries $(printf '%s' "$pids" | wc -w)"
+}
+
+show_logs() {
+  "${manager}_logs" 2>/dev/null | tail -n 40 | sed "s/^/log $name /" 2>/dev/null || :
+}

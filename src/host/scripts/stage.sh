@@ -1,0 +1,77 @@
+# shellcheck shell=sh
+# Receives a release: what changed comes as one compressed tar on stdin, the rest is hard-linked from the newest release
+# here; then the whole is compared with the manifest. Only a whole release gets its name below releases/.
+#
+# $1 root  $2 token  $3 release  $4 base or ''  $5 first|more  $6 journal line "begin"  $7 journal line "staged"  $8 env file's path
+# The tar holds meta/ (tree, sums, links, shared, env, services/ …) and tree/ (the files).
+enter "$1"
+token=$2 release=$3 base=$4 part=$5 env_path=$8
+valid_id "$release"
+lock 120
+own_lease "$token"
+stage=$state/staging/$release
+[ ! -e "releases/$release" ] || fail 3 "release $release is on this host already"
+
+if [ "$part" = first ]; then
+  journal "$6"
+  rm -rf "$state/staging"
+  mkdir -p "$stage/tree" "$stage/meta"
+fi
+gzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C "$stage"
+
+if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
+  valid_id "$base"
+  # What is gone or unreadable in the base shows in the comparison below.
+  (cd "releases/$base" && xargs -0 cp -dl --parents -t "$stage/tree" -- <"$stage/meta/links") 2>/dev/null || :
+fi
+
+list_tree "$stage/tree" >"$stage/tree.here"
+list_sums "$stage/tree" >"$stage/sums.here"
+if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here" "$stage/meta/tree"; then
+  # Files that differ were rewritten in place in the base release (or their mode was): they are asked for again, and
+  # never linked from now on. Remove them here first: writing into them would change the older release too.
+  {
+    comm -z -23 "$stage/meta/sums" "$stage/sums.here" | cut -z -c 67-
+    # The path is what stands between the mode and the first "//".
+    comm -z -23 "$stage/meta/tree" "$stage/tree.here" | sed -z -n 's/^f [0-7]* //; t path; b; :path; s,//.*$,,; p'
+  } | sort -zu >"$stage/again"
+  if [ "$part" = more ] || [ ! -s "$stage/again" ]; then
+    comm -z -3 "$stage/meta/tree" "$stage/tree.here" | tr '\0' '\n' | head -n 5 >&2
+    fail 1 "the release on the host is not what was sent (disk full, or files changing while they were read?)"
+  fi
+  (cd "$stage/tree" && xargs -0 rm -f -- <"$stage/again")
+  cat "$stage/again" "$state/rewritten" 2>/dev/null | sort -zu >"$state/rewritten.new"
+  mv "$state/rewritten.new" "$state/rewritten"
+  say "again $(base64 -w 0 <"$stage/again")"
+  exit 10
+fi
+
+# Shared folders: made once, owned by the deploy user, the group keeps its rights on what the app creates.
+if [ -s "$stage/meta/shared" ]; then
+  while IFS= read -r path; do
+    shared=$root/shared/$path
+    if [ ! -e "$shared" ]; then
+      mkdir -p "$shared"
+      chmod 2775 "$shared" 2>/dev/null || :
+    fi
+    mkdir -p "$stage/tree/$(dirname -- "$path")"
+    ln -s "$shared" "$stage/tree/$path"
+  done <"$stage/meta/shared"
+fi
+if [ -f "$stage/meta/env" ]; then
+  chmod 0600 "$stage/meta/env"
+  : >"$stage/meta/has-env"
+  mkdir -p "$stage/tree/$(dirname -- "$env_path")"
+  mv "$stage/meta/env" "$stage/tree/$env_path"
+fi
+: >"$stage/tree/.slipway-$(cat "$stage/meta/slot")"
+
+# The manifest is put in place before the release: a release without one does not count.
+mkdir -p "$state/manifests" releases
+rm -rf "$state/manifests/$release"
+mv "$stage/meta" "$state/manifests/$release"
+mv "$stage/tree" "releases/$release"
+rm -rf "$state/staging"
+sync -f "releases/$release"
+journal "$7"
+say staged

@@ -1,0 +1,188 @@
+import * as core from '@actions/core';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Outputs } from '../commands/run-context.js';
+import { freeLeases } from '../commands/free-leases.js';
+import { UserError } from '../evidence/errors.js';
+import { Ledger } from '../evidence/ledger.js';
+import { Redactor } from '../evidence/redact.js';
+import { renderSummary } from '../evidence/summary.js';
+import { githubReporter } from '../github/reporter.js';
+import { COMMANDS, type Arguments, type CommandName } from './commands.js';
+import { makeContext, type Settings } from './settings.js';
+import { stopSignal } from './stop.js';
+
+/** Runs one action: inputs, one command, outputs. Never throws; the exit code says how it ended. */
+export async function runAction(name: CommandName): Promise<void> {
+  // Whatever happens from here on, a process that ends without having said so has failed.
+  process.exitCode = 1;
+  const command = COMMANDS[name];
+  const started = performance.now();
+  const redactor = new Redactor((form) => core.setSecret(form));
+  const ledger = new Ledger(join(scratch(), 'evidence.jsonl'), redactor);
+  const reporter = githubReporter(core, { redactor, ledger });
+  let outputs: Outputs = { hosts: new Map() };
+  let settings: Settings | undefined;
+  const write = (result: string): void => writeOutputs(name, result, outputs, ledger.file ?? '');
+  const signal = stopSignal(() => write('failure'));
+  let failure: Error | undefined;
+  let url: string | undefined;
+  let app = '';
+  try {
+    settings = readInputs();
+    const context = await makeContext(settings, {
+      phase: command.phase,
+      reporter,
+      redactor,
+      signal,
+      author: author(),
+      processEnv: process.env,
+      leaseToken: command.changes ? leaseToken(name) : undefined,
+      keepLease: command.changes && existsSync(tokenFile()),
+      uses: command.uses,
+    });
+    outputs = context.outputs;
+    url = context.environment.url;
+    app = context.config.app;
+    await command.run(context, readArguments(settings));
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+  }
+  write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
+  await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(failure.message), started });
+  if (failure === undefined) {
+    process.exitCode = 0;
+    return;
+  }
+  const remedy = failure instanceof UserError && failure.remedy !== undefined ? `\n${failure.remedy}` : '';
+  core.setFailed(redactor.redact(`${failure.message}${remedy}`));
+  if (!(failure instanceof UserError)) core.debug(redactor.redact(failure.stack ?? ''));
+}
+
+/** The post step of deploy and go-live: frees the leases this job still holds. Warns, and never fails the job. */
+export async function runPost(): Promise<void> {
+  const redactor = new Redactor((form) => core.setSecret(form));
+  const reporter = githubReporter(core, { redactor });
+  try {
+    if (!existsSync(tokenFile())) return;
+    const settings = readInputs();
+    const context = await makeContext(settings, {
+      phase: 'deploy', reporter, redactor, signal: AbortSignal.timeout(120_000), author: author(), processEnv: process.env,
+      leaseToken: readFileSync(tokenFile(), 'utf8').trim(), keepLease: false, uses: [],
+    });
+    if (!settings.plan) await freeLeases(context);
+  } catch (error) {
+    core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${error instanceof Error ? error.message : String(error)}`));
+  }
+}
+
+function readInputs(): Settings {
+  const environment = input('environment');
+  if (environment === undefined) throw new UserError('the input `environment` is required', { remedy: 'Name one of the environments in slipway.yml: `with: { environment: production }`.' });
+  const plan = input('plan') ?? 'false';
+  if (plan !== 'true' && plan !== 'false') throw new UserError(`the input \`plan\` must be true or false, is ${plan}`);
+  const secret = { trimWhitespace: false };
+  const privateKey = input('ssh-private-key', secret);
+  const passphrase = input('ssh-passphrase', secret);
+  const sudoPassword = input('sudo-password', secret);
+  const knownHosts = input('known-hosts');
+  const agent = process.env['SSH_AUTH_SOCK'];
+  return {
+    environment,
+    config: input('config') ?? 'slipway.yml',
+    workspace: resolve(process.env['GITHUB_WORKSPACE'] ?? process.cwd(), input('working-directory') ?? '.'),
+    credentials: {
+      ...(privateKey === undefined ? {} : { privateKey }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+      ...(sudoPassword === undefined ? {} : { sudoPassword }),
+      ...(knownHosts === undefined ? {} : { knownHosts }),
+      ...(privateKey === undefined && agent !== undefined && agent !== '' ? { agent } : {}),
+    },
+    appEnv: input('app-env', secret),
+    plan: plan === 'true',
+  };
+}
+
+function readArguments(settings: Settings): Arguments {
+  const path = (name: string): string | undefined => {
+    const value = input(name);
+    return value === undefined ? undefined : resolve(settings.workspace, value);
+  };
+  const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
+  const { privateKey, agent } = settings.credentials;
+  return {
+    artifact: path('artifact'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'),
+    hosts: privateKey !== undefined || agent !== undefined,
+  };
+}
+
+/** An input, or undefined when it is absent or empty: GitHub does not tell the two apart. */
+function input(name: string, options?: { trimWhitespace: boolean }): string | undefined {
+  const value = core.getInput(name, options);
+  return value.trim() === '' ? undefined : value;
+}
+
+function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
+  core.setOutput('result', result);
+  core.setOutput('evidence', evidence);
+  if (name === 'preflight') return;
+  if (name === 'smoke') {
+    const junit = input('junit');
+    if (junit !== undefined) core.setOutput('junit', junit);
+    return;
+  }
+  core.setOutput('release', outputs.release ?? '');
+  core.setOutput('previous-release', outputs.previousRelease ?? '');
+  core.setOutput('switched', String(outputs.switched ?? false));
+}
+
+async function writeSummary(
+  name: CommandName,
+  run: { app: string; environment: string; url: string | undefined; outputs: Outputs; ledger: Ledger; failure: string | undefined; started: number },
+): Promise<void> {
+  if (process.env['GITHUB_STEP_SUMMARY'] === undefined) return;
+  const { outputs } = run;
+  const changed = [...outputs.hosts].some(([, { before, after }]) => before !== after);
+  const text = renderSummary({
+    action: COMMANDS[name].title,
+    app: run.app,
+    environment: run.environment,
+    url: run.url,
+    ...(run.failure === undefined ? {} : { verdict: 'fail' as const }),
+    outcome: outputs.outcome ?? run.failure,
+    duration: performance.now() - run.started,
+    releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),
+    records: run.ledger.records,
+    ...(changed ? { rollback: { command: `slipway rollback ${run.environment}` } } : {}),
+    ledger: run.ledger.file,
+  });
+  await core.summary.addRaw(text, true).write().catch((error: unknown) => core.warning(`the job summary could not be written: ${String(error)}`));
+}
+
+/** Files that live as long as the job. */
+function scratch(): string {
+  const folder = join(process.env['RUNNER_TEMP'] ?? '/tmp', 'slipway');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+function tokenFile(): string {
+  return join(scratch(), 'lease-token');
+}
+
+/** One token for all steps of a job. Only actions with a post step that frees the lease may begin one. */
+function leaseToken(name: CommandName): string {
+  if (existsSync(tokenFile())) return readFileSync(tokenFile(), 'utf8').trim();
+  const token = randomUUID();
+  if (name === 'deploy') writeFileSync(tokenFile(), token, { mode: 0o600 });
+  return token;
+}
+
+function author(): { actor: string; run: string } {
+  const { GITHUB_ACTOR, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
+  return {
+    actor: GITHUB_ACTOR ?? 'unknown',
+    run: GITHUB_RUN_ID === undefined ? 'a run outside GitHub' : `${GITHUB_SERVER_URL ?? 'https://github.com'}/${GITHUB_REPOSITORY ?? ''}/actions/runs/${GITHUB_RUN_ID}`,
+  };
+}

@@ -1,0 +1,212 @@
+import { Command, Option } from 'commander';
+import { readFileSync } from 'node:fs';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describeConfig } from '../config/describe.js';
+import { environmentOf } from '../config/environment.js';
+import { jsonSchema } from '../config/json-schema.js';
+import { releases, status } from '../commands/status.js';
+import { trust } from '../commands/trust.js';
+import { unlock } from '../commands/unlock.js';
+import type { RunContext } from '../commands/run-context.js';
+import { UserError } from '../evidence/errors.js';
+import { formatDuration } from '../evidence/format.js';
+import { Ledger } from '../evidence/ledger.js';
+import { Redactor } from '../evidence/redact.js';
+import { plainReporter, terminalReporter } from '../evidence/reporters.js';
+import { countsText } from '../evidence/verdict.js';
+import type { Credentials } from '../ssh/types.js';
+import { COMMANDS, type Arguments, type CommandName } from './commands.js';
+import { makeContext, readConfig, type Settings } from './settings.js';
+import { stopSignal } from './stop.js';
+import { renderOffers, renderReleases, renderStatus } from './tables.js';
+
+interface Options {
+  config: string;
+  plan?: boolean;
+  json?: boolean;
+  identity?: string;
+  knownHosts?: string;
+  appEnv?: string;
+  evidence?: string;
+  debug?: boolean;
+}
+
+/** The command line. Exits with 0 only when what was asked for was done. */
+export function cli(argv: readonly string[]): void {
+  process.exitCode = 1;
+  const program = new Command('slipway')
+    .description('From a commit to production on your own servers over SSH, with a rollback that works.')
+    .showHelpAfterError()
+    .enablePositionalOptions();
+
+  const shared = (command: Command): Command =>
+    command
+      .argument('<environment>', 'the environment, as named in slipway.yml')
+      .option('--config <file>', 'the configuration', 'slipway.yml')
+      .option('--identity <file>', 'the private key; without it the ssh-agent is asked')
+      .option('--known-hosts <file>', 'host keys to trust beside those pinned in the configuration')
+      .option('--app-env <file>', "the environment's variables and secrets, dotenv text (- for standard input)")
+      .option('--evidence <file>', 'where to append the evidence, JSON Lines')
+      .option('--json', 'print the result as JSON on standard output, the log on standard error')
+      .option('--debug', 'say more');
+  const plan = new Option('--plan', 'show what would be done and change nothing');
+
+  shared(program.command('preflight').description('check repository, runner, hosts and variables; changes nothing'))
+    .addOption(plan)
+    .option('--tag <tag>', 'the release tag that is to go out')
+    .action((name: string, options: Options & Arguments) => execute('preflight', name, options));
+  shared(program.command('deploy').description('stage, switch and prove a release'))
+    .addOption(plan)
+    .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
+    .action((name: string, options: Options & Arguments) => execute('deploy', name, options));
+  shared(program.command('smoke').description('run the smoke scenarios and confirm the live release'))
+    .addOption(plan)
+    .option('--url <url>', "ask this instead of the environment's URL")
+    .option('--junit <file>', 'write a JUnit file')
+    .action((name: string, options: Options & Arguments) => execute('smoke', name, options));
+  shared(program.command('rollback').description('go back to the last good release'))
+    .addOption(plan)
+    .option('--release <id>', 'go back to this release')
+    .option('--reason <text>', 'why; kept in the journal')
+    .action((name: string, options: Options & Arguments) => execute('rollback', name, options));
+  shared(program.command('go-live').description('preflight, deploy, smoke, and back again when smoke is red'))
+    .addOption(plan)
+    .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
+    .option('--tag <tag>', 'the release tag that is to go out')
+    .option('--junit <file>', 'write a JUnit file')
+    .action((name: string, options: Options & Arguments) => execute('go-live', name, options));
+
+  shared(program.command('status').description('what is live, and what could be gone back to'))
+    .action((name: string, options: Options) => show(name, options, async (context) => print(options, await status(context), renderStatus)));
+  shared(program.command('releases').description('the releases on the hosts, with their states'))
+    .action((name: string, options: Options) => show(name, options, async (context) => print(options, await releases(context), renderReleases)));
+  shared(program.command('unlock').description('remove a lease whose run is known to be dead'))
+    .addOption(plan)
+    .action((name: string, options: Options) => show(name, options, unlock));
+
+  program.command('trust').description('print the host keys of an environment, to compare and pin')
+    .argument('<environment>', 'the environment, as named in slipway.yml')
+    .option('--config <file>', 'the configuration', 'slipway.yml')
+    .option('--identity <file>', 'the private key for jump hosts; without it the ssh-agent is asked')
+    .option('--json', 'print JSON')
+    .action((name: string, options: Options) => guarded(async () => {
+      const config = await readConfig(process.cwd(), options.config);
+      print(options, await trust(environmentOf(config, name), credentials(options)), renderOffers);
+    }));
+  program.command('config').description('print the configuration with every default filled in')
+    .argument('[environment]', 'check that it exists')
+    .option('--config <file>', 'the configuration', 'slipway.yml')
+    .option('--json', 'print JSON')
+    .action((name: string | undefined, options: Options) => guarded(async () => {
+      const config = await readConfig(process.cwd(), options.config);
+      if (name !== undefined) environmentOf(config, name);
+      print(options, config, describeConfig);
+    }));
+  program.command('schema').description('print the JSON Schema of slipway.yml').action(() => guarded(() => {
+    process.stdout.write(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`);
+    return Promise.resolve();
+  }));
+
+  program.parseAsync(argv as string[]).then(
+    () => process.exit(),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}
+
+/** Runs one of the commands that actions have too. */
+async function execute(name: CommandName, environment: string, options: Options & Arguments): Promise<void> {
+  const started = performance.now();
+  const command = COMMANDS[name];
+  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true }, async (context, ledger) => {
+    let failure: unknown;
+    try {
+      await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), hosts: true });
+    } catch (error) {
+      failure = error;
+    }
+    const { hosts, ...outputs } = context.outputs;
+    const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';
+    if (options.json === true) {
+      process.stdout.write(`${JSON.stringify({ result, ...outputs, hosts: Object.fromEntries(hosts), evidence: ledger.file })}\n`);
+    } else {
+      const out = failure === undefined ? process.stdout : process.stderr;
+      out.write(`\n${command.title} of ${context.config.app} to ${environment}: ${result}${outputs.outcome === undefined ? '' : `: ${outputs.outcome}`} (${countsText(ledger.records)} in ${formatDuration(performance.now() - started)})\n`);
+      out.write(`Evidence: ${ledger.file ?? ''}\n`);
+      if (outputs.switched === true && name !== 'rollback') out.write(`To go back: slipway rollback ${environment}\n`);
+    }
+    if (failure !== undefined) throw failure;
+  });
+}
+
+/** Runs a command that only reads, or `unlock`. */
+async function show(environment: string, options: Options, body: (context: RunContext) => Promise<void>): Promise<void> {
+  await withContext(environment, options, { phase: 'deploy', uses: [], ledger: false }, body);
+}
+
+async function withContext(
+  environment: string,
+  options: Options,
+  what: { phase: RunContext['phase']; uses: Parameters<typeof makeContext>[1]['uses']; ledger: boolean },
+  body: (context: RunContext, ledger: Ledger) => Promise<void>,
+): Promise<void> {
+  const redactor = new Redactor();
+  await guarded(async () => {
+    const file = options.evidence ?? join(tmpdir(), `slipway-${userInfo().username}`, `evidence-${new Date().toISOString().replace(/[:.]/g, '')}.jsonl`);
+    const ledger = what.ledger ? new Ledger(resolve(file), redactor) : new Ledger(undefined, redactor);
+    const log = options.json === true ? process.stderr : process.stdout;
+    const shared = { redactor, ledger, debug: options.debug ?? false };
+    const reporter = log.isTTY && process.env['NO_COLOR'] === undefined ? terminalReporter({ out: log, err: process.stderr }, shared) : plainReporter((text) => log.write(text), shared);
+    const settings: Settings = {
+      environment,
+      config: options.config,
+      workspace: process.cwd(),
+      credentials: credentials(options),
+      appEnv: options.appEnv === undefined ? undefined : readFileSync(options.appEnv === '-' ? 0 : options.appEnv, 'utf8'),
+      plan: options.plan ?? false,
+    };
+    const context = await makeContext(settings, {
+      phase: what.phase, reporter, redactor, signal: stopSignal(() => process.stderr.write('stopped\n')),
+      author: { actor: userInfo().username, run: `slipway on ${hostname()}` },
+      processEnv: process.env, keepLease: false, uses: what.uses,
+    });
+    await body(context, ledger);
+  }, redactor);
+}
+
+function credentials(options: Options): Credentials {
+  const agent = process.env['SSH_AUTH_SOCK'];
+  const passphrase = process.env['SLIPWAY_SSH_PASSPHRASE'];
+  const sudoPassword = process.env['SLIPWAY_SUDO_PASSWORD'];
+  return {
+    ...(options.identity === undefined ? {} : { privateKey: readFileSync(options.identity, 'utf8') }),
+    ...(options.identity === undefined && agent !== undefined ? { agent } : {}),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(sudoPassword === undefined ? {} : { sudoPassword }),
+    ...(options.knownHosts === undefined ? {} : { knownHosts: readFileSync(options.knownHosts, 'utf8') }),
+  };
+}
+
+/** Errors the user can mend are told without a stack; the exit code is 0 only when `body` came to its end. */
+async function guarded(body: () => Promise<void>, redactor = new Redactor()): Promise<void> {
+  try {
+    await body();
+    process.exitCode = 0;
+  } catch (error) {
+    process.exitCode = 1;
+    if (error instanceof UserError) {
+      process.stderr.write(redactor.redact(`\nerror: ${error.message}\n${error.remedy === undefined ? '' : `  → ${error.remedy.replaceAll('\n', '\n    ')}\n`}`));
+    } else if (error instanceof Error && 'code' in error && typeof error.code === 'string' && 'path' in error) {
+      process.stderr.write(`\nerror: ${error.message}\n`);
+    } else {
+      process.stderr.write(redactor.redact(`\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThis is a defect of Slipway's; please report it.\n`));
+    }
+  }
+}
+
+function print<T>(options: Options, value: T, render: (value: T) => string): void {
+  process.stdout.write(options.json === true ? `${JSON.stringify(value, undefined, 2)}\n` : `${render(value).trimEnd()}\n`);
+}

@@ -1,0 +1,41 @@
+import { deploy } from '../commands/deploy.js';
+import { goLive } from '../commands/go-live.js';
+import { preflight } from '../commands/preflight.js';
+import { rollback } from '../commands/rollback.js';
+import type { RunContext } from '../commands/run-context.js';
+import { smoke } from '../commands/smoke.js';
+import type { Config } from '../config/schema.js';
+import type { Phase } from '../evidence/record.js';
+
+/** What a command may be told beside the settings they share. */
+export interface Arguments {
+  readonly artifact?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly url?: string | undefined;
+  readonly junit?: string | undefined;
+  readonly release?: string | undefined;
+  readonly reason?: string | undefined;
+  /** Whether there are credentials for the hosts. */
+  readonly hosts: boolean;
+}
+
+interface Command {
+  readonly title: string;
+  readonly phase: Phase;
+  readonly uses: readonly (keyof Config)[];
+  /** Whether it changes hosts, so that its lease may have to outlive it. */
+  readonly changes: boolean;
+  run(context: RunContext, args: Arguments): Promise<void>;
+}
+
+/** The commands that an action and the CLI share, by name. */
+export const COMMANDS = {
+  preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, run: (context, args) => preflight(context, args) },
+  deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args.artifact) },
+  smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
+  // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.
+  rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollback(context, args) },
+  'go-live': { title: 'Go-live', phase: 'deploy', uses: ['services', 'smoke'], changes: true, run: (context, args) => goLive(context, args) },
+} satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof COMMANDS;

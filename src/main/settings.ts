@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Phase } from '../evidence/record.js';
+import { UserError } from '../evidence/errors.js';
+import type { Redactor } from '../evidence/redact.js';
+import type { Reporter } from '../evidence/reporter.js';
+import { parseDotenv } from '../config/dotenv.js';
+import { environmentOf } from '../config/environment.js';
+import { loadConfig } from '../config/load.js';
+import { missingVariables } from '../config/missing-variables.js';
+import type { Config } from '../config/schema.js';
+import type { RunContext } from '../commands/run-context.js';
+import type { Author } from '../host/journal.js';
+import type { Credentials } from '../ssh/types.js';
+
+/** What an action's inputs and the CLI's options have in common, as texts; absent is undefined, never ''. */
+export interface Settings {
+  readonly environment: string;
+  readonly config: string;
+  readonly workspace: string;
+  readonly credentials: Credentials;
+  readonly appEnv: string | undefined;
+  readonly plan: boolean;
+}
+
+/** Reads and checks the configuration; the file's name in messages is the one the user gave. */
+export async function readConfig(workspace: string, file: string): Promise<Config> {
+  const path = resolve(workspace, file);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+      remedy: 'Is the repository checked out (actions/checkout), and is `config` relative to its root?',
+    });
+  }
+  return loadConfig(text, file);
+}
+
+/** Tells the redactor every secret before anything is said. */
+export function maskSecrets(settings: Settings, appEnv: Readonly<Record<string, string>> | undefined, redactor: Redactor): void {
+  const { privateKey, passphrase, sudoPassword } = settings.credentials;
+  for (const secret of [privateKey, passphrase, sudoPassword, ...Object.values(appEnv ?? {})]) {
+    if (secret !== undefined && secret !== '') redactor.add(secret);
+  }
+}
+
+/** Everything a command needs, from settings and the process's surroundings. */
+export async function makeContext(
+  settings: Settings,
+  world: {
+    readonly phase: Phase;
+    readonly reporter: Reporter;
+    readonly redactor: Redactor;
+    readonly signal: AbortSignal;
+    readonly author: Author;
+    readonly processEnv: NodeJS.ProcessEnv;
+    readonly leaseToken?: string | undefined;
+    readonly keepLease: boolean;
+    /** Sections of the config whose variables this command needs. */
+    readonly uses: readonly (keyof Config)[];
+  },
+): Promise<RunContext> {
+  const appEnv = settings.appEnv === undefined ? undefined : parseDotenv(settings.appEnv);
+  maskSecrets(settings, appEnv, world.redactor);
+  const config = await readConfig(settings.workspace, settings.config);
+  const environment = environmentOf(config, settings.environment);
+  const lookup = (name: string): string | undefined => appEnv?.[name] ?? world.processEnv[name];
+  const missing = missingVariables(config, lookup, world.uses);
+  if (missing.length > 0) {
+    throw new UserError(missing.join('\n'), { remedy: 'Give them in `app-env`, or as environment variables of the step. A secret that is not passed to the job is silently empty.' });
+  }
+  return {
+    config,
+    environmentName: settings.environment,
+    environment,
+    credentials: settings.credentials,
+    appEnv,
+    lookup,
+    phase: world.phase,
+    runnerEnv: withoutSecrets(world.processEnv),
+    workspace: settings.workspace,
+    reporter: world.reporter,
+    signal: world.signal,
+    author: world.author,
+    plan: settings.plan,
+    leaseToken: world.leaseToken ?? randomUUID(),
+    keepLease: world.keepLease,
+    outputs: { hosts: new Map() },
+    now: () => new Date(),
+  };
+}
+
+/** Commands of the team's see the runner's environment without our inputs (the SSH key among them) and tokens. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT_|STATE_|ACTIONS_|SLIPWAY_)/.test(name)));
+}

@@ -1,0 +1,50 @@
+import type { HostStatus } from '../commands/status.js';
+import type { Offer } from '../commands/trust.js';
+import type { ReleaseRecord } from '../host/journal.js';
+
+/** `slipway status`, as text. */
+export function renderStatus(hosts: readonly HostStatus[]): string {
+  const differ = new Set(hosts.map(({ current }) => current)).size > 1;
+  return [
+    ...(differ ? ['The hosts run different releases.', ''] : []),
+    ...hosts.flatMap((host) => [
+      host.host,
+      `  live          ${host.current === '' ? 'nothing' : `${host.current} (${host.state})`}`,
+      `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
+      ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
+      ...host.unfinished.map((text) => `  unfinished    ${text}; the next run puts it right`),
+      ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${service.restarts || '0'} restarts, health ${service.health}, in ${service.folder}`),
+      '',
+    ]),
+  ].join('\n');
+}
+
+/** `slipway releases`, as text: the live one is marked with an arrow. */
+export function renderReleases(hosts: readonly { host: string; current: string; releases: readonly ReleaseRecord[] }[]): string {
+  return hosts
+    .flatMap(({ host, current, releases }) => [
+      host,
+      ...(releases.length === 0 ? ['  no releases'] : []),
+      ...releases.map((release) => `  ${release.id === current ? '→' : ' '} ${release.id}  ${state(release).padEnd(18)}  ${release.by?.actor ?? ''}${release.reason === undefined ? '' : `  ${release.reason}`}`),
+      '',
+    ])
+    .join('\n');
+}
+
+function state(release: ReleaseRecord): string {
+  return release.present ? release.state : `${release.state}, removed`;
+}
+
+/** `slipway trust`, as text: lines to compare with the server's console and to paste into slipway.yml. */
+export function renderOffers(offers: readonly Offer[]): string {
+  return [
+    ...offers.flatMap(({ host, keys }) => [
+      host,
+      ...keys.map(({ fingerprint, line, pinned }) => `  ${fingerprint}${pinned ? '  (pinned)' : ''}\n    host-key: ${line}`),
+      '',
+    ]),
+    'Compare a fingerprint with what the server itself says, on its console:',
+    '  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
+    'then put its line into slipway.yml.',
+  ].join('\n');
+}

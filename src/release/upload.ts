@@ -1,0 +1,92 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { pack, type Header, type Pack } from 'tar-stream';
+import type { Slot } from '../host/journal.js';
+import type { Definition } from '../services/definition.js';
+import type { Delta, Entry, Manifest } from './manifest.js';
+
+/** What travels beside the files: how the host verifies, links, shares and runs the release. */
+export interface Luggage {
+  readonly manifest: Manifest;
+  readonly slot: Slot;
+  /** Paths below the release that survive releases. */
+  readonly shared: readonly string[];
+  /** The environment file's text, or undefined when the release has none. */
+  readonly env: string | undefined;
+  /** By `NN-<name>`, in the order in which they start. */
+  readonly services: Readonly<Record<string, Definition>>;
+}
+
+/**
+ * The compressed tar stream that host/scripts/stage.sh takes: `meta/` first, then folders, links, and the files that the
+ * host does not have. Streams: memory stays flat whatever the size.
+ * @param onBytes called with the number of content bytes as they pass.
+ */
+export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBytes: (count: number) => void): Readable {
+  return compressed(async (tar) => {
+    const meta: Record<string, string | Buffer> = {
+      tree: luggage.manifest.tree,
+      sums: luggage.manifest.sums,
+      links: delta.link.map((path) => `${path}\0`).join(''),
+      shared: luggage.shared.map((path) => `${path}\n`).join(''),
+      slot: luggage.slot,
+    };
+    for (const [name, content] of Object.entries(meta)) await addText(tar, `meta/${name}`, content, 0o644);
+    if (luggage.env !== undefined) await addText(tar, 'meta/env', luggage.env, 0o600);
+    for (const [service, definition] of Object.entries(luggage.services)) {
+      for (const [name, file] of Object.entries(definition)) await addText(tar, `meta/services/${service}/${name}`, file.content, file.mode);
+    }
+    // Folders first and in order, so that each exists with its own mode before anything is linked into it.
+    for (const entry of luggage.manifest.entries) {
+      if (entry.type === 'folder') await addHeader(tar, { name: `tree/${entry.path}/`, type: 'directory', mode: entry.mode });
+    }
+    for (const entry of luggage.manifest.entries) {
+      if (entry.type === 'link') await addHeader(tar, { name: `tree/${entry.path}`, type: 'symlink', linkname: entry.target, mode: 0o777 });
+    }
+    for (const file of delta.send) await addFile(tar, folder, file, onBytes);
+  });
+}
+
+/** Some files again, because the host's copies differ from the manifest. */
+export function packFiles(folder: string, files: readonly Extract<Entry, { type: 'file' }>[], onBytes: (count: number) => void): Readable {
+  return compressed(async (tar) => {
+    for (const file of files) await addFile(tar, folder, file, onBytes);
+  });
+}
+
+function compressed(fill: (tar: Pack) => Promise<void>): Readable {
+  const tar = pack();
+  const out = new PassThrough();
+  pipeline(tar, createGzip({ level: 6 }), out).catch((error: unknown) => out.destroy(error as Error));
+  fill(tar).then(
+    () => tar.finalize(),
+    (error: unknown) => tar.destroy(error as Error),
+  );
+  return out;
+}
+
+async function addText(tar: Pack, name: string, content: string | Buffer, mode: number): Promise<void> {
+  const bytes = Buffer.from(content);
+  await new Promise<void>((resolve, reject) => {
+    tar.entry({ name, mode, mtime: new Date() }, bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function addHeader(tar: Pack, header: Pick<Header, 'name' | 'type' | 'mode'> & { linkname?: string }): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
+  const source = createReadStream(join(folder, file.path));
+  source.on('data', (chunk) => onBytes(chunk.length));
+  const finished = new Promise<void>((resolve, reject) => {
+    const sink = tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
+    pipeline(source, sink).catch(reject);
+  });
+  await finished;
+}

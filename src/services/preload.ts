@@ -1,0 +1,31 @@
+/**
+ * Required into Node processes that PM2 starts itself: reads the release's environment file and the service's own values
+ * when the process starts, so that secrets pass neither through PM2's memory nor into its saved dump.
+ * The files are in the strict dialect that config/dotenv.ts writes.
+ */
+export const PRELOAD = `'use strict';
+// Written by Slipway: the environment of the release this process belongs to.
+const fs = require('fs');
+const path = require('path');
+
+function load(file) {
+  let text;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return;
+    throw error;
+  }
+  const entry = /^([A-Za-z_][A-Za-z0-9_]*)=(?:'([^']*)'|"((?:[^"\\\\]|\\\\[^])*)")$/gm;
+  for (const [, name, plain, escaped] of text.matchAll(entry)) {
+    process.env[name] = plain === undefined ? escaped.replace(/\\\\([\\\\"$\`])/g, '$1') : plain;
+  }
+}
+
+if (process.env.SLIPWAY_BASE) {
+  const release = fs.realpathSync(process.env.SLIPWAY_BASE);
+  load(path.join(release, process.env.SLIPWAY_ENV_FILE));
+  load(path.join(__dirname, 'env'));
+  process.env.SLIPWAY_RELEASE = path.basename(release);
+}
+`;
