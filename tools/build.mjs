@@ -6,7 +6,7 @@
  * generate → tsc (src → build/) → ncc (tools/entry.cjs → index.cjs) → stubs. The same sources give the same bytes
  * anywhere: no source maps, no path of the building machine, no native code, nothing beside the one bundle.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -33,11 +33,16 @@ for (const [name, text] of Object.entries(files)) writeFileSync(join(out, name),
 chmodSync(join(out, 'slipway.cjs'), 0o755);
 console.log(`${out}: index.cjs ${Math.round(code.length / 1024)} KiB, ${Object.keys(stubs).length} stubs`);
 
+/** Runs a program of Node's in the repository; what it found is on the terminal, so a failure needs no stack of ours. */
+function run(program, ...args) {
+  const { status } = spawnSync(process.execPath, [program, ...args], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
+
 /** Compiles and bundles; throws when the result is more than one file of plain JavaScript. */
 async function bundle() {
-  execFileSync(process.execPath, [join(root, 'tools/generate.mjs')], { stdio: 'inherit' });
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' });
+  run('tools/generate.mjs');
+  run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
   const { code, assets } = await ncc(join(root, 'tools/entry.cjs'), {
     cache: false,
     externals: ['cpu-features'],

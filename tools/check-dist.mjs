@@ -3,7 +3,7 @@
  *
  *   node tools/check-dist.mjs
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,18 +13,23 @@ const dist = join(root, 'dist');
 const fresh = mkdtempSync(join(tmpdir(), 'slipway-dist-'));
 
 try {
-  execFileSync(process.execPath, [join(root, 'tools/build.mjs'), '--out', fresh], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const names = [...new Set([...readdirSync(dist), ...readdirSync(fresh)])].sort();
-  const differing = names.filter((name) => fingerprint(join(dist, name)) !== fingerprint(join(fresh, name)));
-  if (differing.length > 0) {
-    console.error(`dist/ is not what the sources build: ${differing.join(', ')}`);
-    console.error('Run: npm run build, and commit dist/ with the change.');
-    process.exitCode = 1;
-  } else {
-    console.log(`dist/ is what the sources build (${names.length} files)`);
-  }
+  const build = spawnSync(process.execPath, [join(root, 'tools/build.mjs'), '--out', fresh], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+  if (build.status === 0) compare();
+  else fail(`the build failed\n${build.stdout}`);
 } finally {
   rmSync(fresh, { recursive: true });
+}
+
+function compare() {
+  const names = [...new Set([...readdirSync(dist), ...readdirSync(fresh)])].sort();
+  const differing = names.filter((name) => fingerprint(join(dist, name)) !== fingerprint(join(fresh, name)));
+  if (differing.length === 0) console.log(`dist/ is what the sources build (${names.length} files)`);
+  else fail(`dist/ is not what the sources build: ${differing.join(', ')}\nRun: npm run build, and commit dist/ with the change.`);
+}
+
+function fail(text) {
+  console.error(text);
+  process.exitCode = 1;
 }
 
 /** Content and executable bit, or undefined for a file that is not there. */
