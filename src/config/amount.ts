@@ -16,7 +16,8 @@ export function parseAmount(text: string): Amount {
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     const number = /^\s*(\d+(?:\.\d+)?)\s*$/.exec(text)?.[1];
-    if (number !== undefined) throw new ValueError(`must have a unit, such as ${number}% or ${number}GB; is \`${number}\``);
+    if (number !== undefined)
+      throw new ValueError(`must have a unit, such as ${number}% or ${number}GB; is \`${number}\``);
     throw new ValueError(`must be a size or a percentage, such as 4GB or 20%; is \`${text}\``);
   }
 }

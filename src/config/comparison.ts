@@ -28,11 +28,16 @@ export function parseComparison(text: string): Comparison {
 /** Whether `observed`, in the comparison's unit, is inside the bound. */
 export function compares(comparison: Comparison, observed: number): boolean {
   switch (comparison.operator) {
-    case '>': return observed > comparison.value;
-    case '>=': return observed >= comparison.value;
-    case '<': return observed < comparison.value;
-    case '<=': return observed <= comparison.value;
-    case '=': return observed === comparison.value;
+    case '>':
+      return observed > comparison.value;
+    case '>=':
+      return observed >= comparison.value;
+    case '<':
+      return observed < comparison.value;
+    case '<=':
+      return observed <= comparison.value;
+    case '=':
+      return observed === comparison.value;
   }
 }
 

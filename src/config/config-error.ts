@@ -16,7 +16,9 @@ export class ConfigError extends UserError {
   constructor(problems: readonly Problem[]) {
     const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
     const lines = [...new Set(sorted.map(problemLine))];
-    super(lines.join('\n'), { remedy: '`slipway schema` prints the JSON Schema: editors complete and check slipway.yml with it.' });
+    super(lines.join('\n'), {
+      remedy: '`slipway schema` prints the JSON Schema: editors complete and check slipway.yml with it.',
+    });
     this.name = 'ConfigError';
     this.problems = sorted;
   }

@@ -2,7 +2,10 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { configSchema, type Config } from './schema.js';
 
-/** The whole configuration as YAML, with every default filled in: what `slipway config` prints. loadConfig reads it back as the same Config. */
+/**
+ * The whole configuration as YAML, with every default filled in: what `slipway config` prints. loadConfig reads it
+ * back as the same Config.
+ */
 export function describeConfig(config: Config): string {
   return stringify(z.encode(configSchema, config), { lineWidth: 0 });
 }

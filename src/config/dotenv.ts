@@ -6,8 +6,10 @@ import { NAME } from './schema/names.js';
 export { parseEnvFile, renderEnvFile } from './env-file.js';
 
 /**
- * The variables in `text`, dotenv notation: the `app-env` input. Values are read by the dotenv package, so they mean what they
- * mean to the app; on top of it nothing is passed over: lines that are no assignment, names no shell takes and a name with two
+ * The variables in `text`, dotenv notation: the `app-env` input. Values are read by the dotenv package, so they
+ * mean what they
+ * mean to the app; on top of it nothing is passed over: lines that are no assignment, names no shell takes and a
+ * name with two
  * values are errors. Throws UserError with all of them; names and line numbers are shown, values never.
  */
 export function parseDotenv(text: string): Record<string, string> {
@@ -21,13 +23,17 @@ export function parseDotenv(text: string): Record<string, string> {
     }
     const [name, value] = entry;
     const complaint = valueComplaint(value);
-    if (!NAME.test(name)) problems.push(`line ${line}: the name \`${name}\` must consist of letters, digits and _, with no digit in front`);
+    if (!NAME.test(name))
+      problems.push(`line ${line}: the name \`${name}\` must consist of letters, digits and _, with no digit in front`);
     else if (complaint !== undefined) problems.push(`line ${line}: ${name} ${complaint}`);
-    else if (variables.has(name) && variables.get(name) !== value) problems.push(`line ${line}: ${name} stands twice with different values`);
+    else if (variables.has(name) && variables.get(name) !== value)
+      problems.push(`line ${line}: ${name} stands twice with different values`);
     variables.set(name, value);
   }
   if (problems.length > 0) {
-    throw new UserError(`app-env cannot be used:\n${problems.join('\n')}`, { remedy: 'Write one NAME=value per line; values with spaces, # or line breaks go into quotes.' });
+    throw new UserError(`app-env cannot be used:\n${problems.join('\n')}`, {
+      remedy: 'Write one NAME=value per line; values with spaces, # or line breaks go into quotes.',
+    });
   }
   return Object.fromEntries(variables);
 }

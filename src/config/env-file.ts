@@ -26,24 +26,33 @@ function renderVariable(name: string, value: string): string {
 }
 
 /**
- * Why a value cannot be the value of an environment variable on a host, or undefined. NUL ends a C string; the rest is what
- * systemd refuses in an EnvironmentFile (systemd.exec(5): unicode scalar values other than noncharacters, NUL and U+FEFF).
+ * Why a value cannot be the value of an environment variable on a host, or undefined. NUL ends a C string; the rest
+ * is what
+ * systemd refuses in an EnvironmentFile (systemd.exec(5): unicode scalar values other than noncharacters, NUL and
+ * U+FEFF).
  */
 export function valueComplaint(value: string): string | undefined {
   if (value.includes('\0')) return 'must not contain NUL';
   if (/\p{Surrogate}/u.test(value)) return 'must be valid Unicode';
-  if (/[\uFEFF\p{Noncharacter_Code_Point}]/u.test(value)) return 'must not contain a byte order mark or a Unicode noncharacter';
+  if (/[\uFEFF\p{Noncharacter_Code_Point}]/u.test(value))
+    return 'must not contain a byte order mark or a Unicode noncharacter';
   return undefined;
 }
 
-/** Reads what renderEnvFile wrote, and nothing else. Throws UserError naming the first line (from 1) that is something else. */
+/**
+ * Reads what renderEnvFile wrote, and nothing else. Throws UserError naming the first line (from 1) that is
+ * something else.
+ */
 export function parseEnvFile(text: string): Record<string, string> {
   const assignment = /([A-Za-z_][A-Za-z0-9_]*)=(?:'([^']*)'|"((?:[^"\\$`]|\\["\\$`])*)")\n/y;
   const variables: [string, string][] = [];
   while (assignment.lastIndex < text.length) {
     const at = assignment.lastIndex;
     const match = assignment.exec(text);
-    if (match === null) throw new UserError(`line ${text.slice(0, at).split('\n').length} of the environment file is not as Slipway writes it`);
+    if (match === null)
+      throw new UserError(
+        `line ${text.slice(0, at).split('\n').length} of the environment file is not as Slipway writes it`,
+      );
     variables.push([match[1] ?? '', match[2] ?? (match[3] ?? '').replace(/\\(["\\$`])/g, '$1')]);
   }
   return Object.fromEntries(variables);

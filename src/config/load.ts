@@ -17,7 +17,13 @@ const SIZE_LIMIT = 1024 * 1024;
  * `file` names it in messages. Throws ConfigError with every mistake.
  */
 export function loadConfig(text: string, file: string): Config {
-  const problem = (path: Path, line: number, column: number, message: string): Problem => ({ file, path, line, column, message });
+  const problem = (path: Path, line: number, column: number, message: string): Problem => ({
+    file,
+    path,
+    line,
+    column,
+    message,
+  });
   if (text.length > SIZE_LIMIT) throw new ConfigError([problem([], 1, 1, 'must be smaller than 1 MiB')]);
 
   const lines = new LineCounter();
@@ -28,21 +34,25 @@ export function loadConfig(text: string, file: string): Config {
     return problem([], line, column, wordYamlError(error, text));
   });
   // A key that stands twice is still read; after other mistakes of syntax whatever follows would be guesswork.
-  if ([...document.errors, ...document.warnings].some((error) => error.code !== 'DUPLICATE_KEY')) throw new ConfigError(syntax);
+  if ([...document.errors, ...document.warnings].some((error) => error.code !== 'DUPLICATE_KEY'))
+    throw new ConfigError(syntax);
 
   const read = expand(document);
   if (read.problem !== undefined) {
     const { line, column } = positions.at(read.problem.offset);
     throw new ConfigError([...syntax, problem([], line, column, read.problem.message)]);
   }
-  if (read.value === null) throw new ConfigError([...syntax, problem([], 1, 1, 'is empty; must name the app and its environments')]);
+  if (read.value === null)
+    throw new ConfigError([...syntax, problem([], 1, 1, 'is empty; must name the app and its environments')]);
 
   const input = asWritten(read.value, positions);
   const result = configSchema.safeParse(input, { error: wordIssue });
-  const semantic = [...(result.error ? findings(result.error.issues) : []), ...hiddenKeys(input)].map(({ path, message }) => {
-    const { line, column } = positions.of(path);
-    return problem(path, line, column, message);
-  });
+  const semantic = [...(result.error ? findings(result.error.issues) : []), ...hiddenKeys(input)].map(
+    ({ path, message }) => {
+      const { line, column } = positions.of(path);
+      return problem(path, line, column, message);
+    },
+  );
   if (syntax.length + semantic.length > 0 || result.data === undefined) throw new ConfigError([...syntax, ...semantic]);
   rememberSource(result.data, { file, positions, places: markedPlaces(configSchema, 'variables', input) });
   return result.data;
@@ -56,8 +66,8 @@ function expand(document: Document): { value?: unknown; problem?: { offset: numb
     Alias(_, alias) {
       first ??= alias;
       if (alias.resolve(document) !== undefined) return;
-      const message = `there is no anchor \`&${alias.source}\` before this; put the value into quotes if it is meant as text`;
-      broken ??= { offset: alias.range?.[0] ?? 0, message };
+      const message = `there is no anchor \`&${alias.source}\` before this`;
+      broken ??= { offset: alias.range?.[0] ?? 0, message: `${message}; put the value into quotes if it is meant as text` };
     },
   });
   if (broken !== undefined) return { problem: broken };
@@ -66,7 +76,12 @@ function expand(document: Document): { value?: unknown; problem?: { offset: numb
   } catch (error) {
     // The library throws a ReferenceError for both too many aliases and one inside its own anchor.
     if (!(error instanceof ReferenceError || error instanceof RangeError) || first === undefined) throw error;
-    return { problem: { offset: first.range?.[0] ?? 0, message: `aliases are used more than ${ALIAS_LIMIT} times, or inside themselves` } };
+    return {
+      problem: {
+        offset: first.range?.[0] ?? 0,
+        message: `aliases are used more than ${ALIAS_LIMIT} times, or inside themselves`,
+      },
+    };
   }
 }
 
@@ -86,7 +101,9 @@ function asWritten(value: unknown, positions: Positions): unknown {
 }
 
 function put(root: unknown, path: Path, value: unknown): void {
-  const parent = path.slice(0, -1).reduce<unknown>((item, part) => (item as Record<string | number, unknown>)[part], root);
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((item, part) => (item as Record<string | number, unknown>)[part], root);
   (parent as Record<string | number, unknown>)[path.at(-1) ?? ''] = value;
 }
 
@@ -98,4 +115,3 @@ function hiddenKeys(value: unknown, path: Path = []): { path: Path; message: str
     return key === '__proto__' ? [{ path: at, message: 'must not be used as a key' }] : hiddenKeys(item, at);
   });
 }
-

@@ -19,20 +19,32 @@ export function markedPlaces(schema: Schema, mark: keyof Marks, value: unknown):
   return [...places.values()];
 }
 
-function walk(schema: Schema, value: unknown, path: Path, visit: (schema: Schema, path: Path, value: unknown) => void): void {
+function walk(
+  schema: Schema,
+  value: unknown,
+  path: Path,
+  visit: (schema: Schema, path: Path, value: unknown) => void,
+): void {
   if (value === undefined) return;
   visit(schema, path, value);
   const def = schema._zod.def as z.core.$ZodTypes['_zod']['def'];
   switch (def.type) {
-    case 'optional': case 'prefault': case 'default': return walk(def.innerType, value, path, visit);
-    case 'pipe': return walk(def.in, value, path, visit);
-    case 'lazy': return walk(def.getter(), value, path, visit);
-    case 'union': return def.options.forEach((option) => walk(option, value, path, visit));
+    case 'optional':
+    case 'prefault':
+    case 'default':
+      return walk(def.innerType, value, path, visit);
+    case 'pipe':
+      return walk(def.in, value, path, visit);
+    case 'lazy':
+      return walk(def.getter(), value, path, visit);
+    case 'union':
+      return def.options.forEach((option) => walk(option, value, path, visit));
     case 'array':
       if (Array.isArray(value)) value.forEach((item, index) => walk(def.element, item, [...path, index], visit));
       return;
     case 'record':
-      if (isMapping(value)) for (const [key, item] of Object.entries(value)) walk(def.valueType, item, [...path, key], visit);
+      if (isMapping(value))
+        for (const [key, item] of Object.entries(value)) walk(def.valueType, item, [...path, key], visit);
       return;
     case 'object':
       if (!isMapping(value)) return;
@@ -40,6 +52,9 @@ function walk(schema: Schema, value: unknown, path: Path, visit: (schema: Schema
         const next = Object.hasOwn(def.shape, key) ? def.shape[key] : undefined;
         if (next !== undefined) walk(next, item, [...path, key], visit);
       }
+      return;
+    default:
+      return;
   }
 }
 

@@ -5,8 +5,10 @@ import { variableProblems, type Lookup } from './variables.js';
 
 /**
  * One line per variable without a value, in the form of the loader's errors:
- * `slipway.yml:31:5: smoke[1].headers.X-Tenant-Code: the variable \`SMOKE_TENANT\` has no value`. Empty when nothing is missing.
- * What a smoke step captures has a value for the steps after it, also in later scenarios. `sections` narrows the search, as in `['smoke']`.
+ * `slipway.yml:31:5: smoke[1].headers.X-Tenant-Code: the variable \`SMOKE_TENANT\` has no value`. Empty when
+ * nothing is missing.
+ * What a smoke step captures has a value for the steps after it, also in later scenarios. `sections` narrows the
+ * search, as in `['smoke']`.
  */
 export function missingVariables(config: Config, lookup: Lookup, sections?: readonly (keyof Config)[]): string[] {
   const source = sourceOf(config);
@@ -17,8 +19,9 @@ export function missingVariables(config: Config, lookup: Lookup, sections?: read
     .flatMap(({ path, value }) => {
       const step = path[2] === 'steps' ? Number(path[3]) : 0;
       const captured = path[0] === 'smoke' ? capturedBefore(config, Number(path[1]), step) : undefined;
-      return variableProblems(value, (name) => (captured?.has(name) ? '' : lookup(name)))
-        .map((message) => problemLine({ file, ...positions.of(path), path, message }));
+      return variableProblems(value, (name) => (captured?.has(name) ? '' : lookup(name))).map((message) =>
+        problemLine({ file, ...positions.of(path), path, message }),
+      );
     });
 }
 

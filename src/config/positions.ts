@@ -41,7 +41,10 @@ export class Positions {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
 
-  private step(node: Node | undefined, part: string | number): { node: Node | undefined; start: number | undefined } | undefined {
+  private step(
+    node: Node | undefined,
+    part: string | number,
+  ): { node: Node | undefined; start: number | undefined } | undefined {
     if (isSeq(node)) {
       const item = node.items[Number(part)] as Node | undefined;
       return item === undefined ? undefined : { node: item, start: item.range?.[0] };

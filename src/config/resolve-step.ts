@@ -2,7 +2,8 @@ import type { Expect, Step } from './schema.js';
 import { resolveVariables, type Lookup } from './variables.js';
 
 /**
- * A smoke step with its variables resolved: exactly where the schema allows them, so that a regular expression or a JSONPath
+ * A smoke step with its variables resolved: exactly where the schema allows them, so that a regular expression or a
+ * JSONPath
  * keeps its dollars. `place` (`smoke login`) is named in errors. Throws VariableError.
  */
 export function resolveStep(step: Step, lookup: Lookup, place: string): Step {

@@ -1,10 +1,19 @@
 import { ValueError } from './value-error.js';
 
-/** Decimal units count in thousands (as disk makers and networks do), binary ones in 1024 (as memory does): IEC 80000-13. */
+/**
+ * Decimal units count in thousands (as disk makers and networks do), binary ones in 1024 (as memory does): IEC
+ * 80000-13.
+ */
 const UNITS = {
   B: 1,
-  KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12,
-  KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3, TIB: 1024 ** 4,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 1024,
+  MIB: 1024 ** 2,
+  GIB: 1024 ** 3,
+  TIB: 1024 ** 4,
 } as const;
 
 /**
@@ -33,8 +42,14 @@ export function parseSize(text: string): number {
 /** The shortest exact text parseSize reads as `bytes`: 4000000000 → `4GB`, 1073741824 → `1GiB`. */
 export function formatSize(bytes: number): string {
   for (const [unit, factor] of [
-    ['TB', UNITS.TB], ['TiB', UNITS.TIB], ['GB', UNITS.GB], ['GiB', UNITS.GIB],
-    ['MB', UNITS.MB], ['MiB', UNITS.MIB], ['KB', UNITS.KB], ['KiB', UNITS.KIB],
+    ['TB', UNITS.TB],
+    ['TiB', UNITS.TIB],
+    ['GB', UNITS.GB],
+    ['GiB', UNITS.GIB],
+    ['MB', UNITS.MB],
+    ['MiB', UNITS.MIB],
+    ['KB', UNITS.KB],
+    ['KiB', UNITS.KIB],
   ] as const) {
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
   }

@@ -10,7 +10,9 @@ export type Lookup = (name: string) => string | undefined;
 export class VariableError extends UserError {
   constructor(place: string, problems: readonly string[]) {
     super(problems.map((problem) => `${place}: ${problem}`).join('\n'), {
-      remedy: 'Variables come from app-env and the process, in smoke scenarios also from captures of earlier steps. Write $$ for a dollar sign.',
+      remedy:
+        'Variables come from app-env and the process, in smoke scenarios also from captures of earlier steps. ' +
+        'Write $$ for a dollar sign.',
     });
     this.name = 'VariableError';
   }
@@ -45,7 +47,10 @@ export function variablesIn(value: unknown): string[] {
   return [...names];
 }
 
-/** What keeps `value` from being resolved: one sentence per missing variable or malformed `${…}`. Values are never quoted. */
+/**
+ * What keeps `value` from being resolved: one sentence per missing variable or malformed `${…}`. Values are never
+ * quoted.
+ */
 export function variableProblems(value: unknown, lookup: Lookup): string[] {
   const problems = new Set<string>();
   mapTexts(value, (text) => {
@@ -53,7 +58,8 @@ export function variableProblems(value: unknown, lookup: Lookup): string[] {
       const name = braced ?? bare;
       if (name !== undefined) {
         if (lookup(name) === undefined) problems.add(`the variable \`${name}\` has no value`);
-      } else if (match !== '$$') problems.add(`\`${match}\` must be a name in braces, such as \${NAME}; write $$ for a dollar sign`);
+      } else if (match !== '$$')
+        problems.add(`\`${match}\` must be a name in braces, such as \${NAME}; write $$ for a dollar sign`);
     }
     return text;
   });

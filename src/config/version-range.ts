@@ -64,20 +64,38 @@ function readComparator(part: string, text: string): Interval {
   if (match === null) {
     throw new ValueError(`must be a range of versions such as ">=18", "18.x", "^20" or ">=18 <23"; is \`${text}\``);
   }
-  const [major, minor, patch] = [match[2], match[3], match[4]].map((digits) => (/^\d/.test(digits ?? '') ? Number(digits) : undefined));
+  const [major, minor, patch] = [match[2], match[3], match[4]].map((digits) =>
+    /^\d/.test(digits ?? '') ? Number(digits) : undefined,
+  );
   if (major === undefined) return { from: [0, 0, 0] };
   const first: Triple = [major, minor ?? 0, minor === undefined ? 0 : (patch ?? 0)];
-  // The first version after all that the (perhaps shortened) text stands for: 18 → 19.0.0, 18.2 → 18.3.0, 18.2.1 → 18.2.2.
+  // The first version after all that the (perhaps shortened) text stands for: 18 → 19.0.0, 18.2 → 18.3.0, 18.2.1 →
+  // 18.2.2.
   const after: Triple =
     minor === undefined ? [major + 1, 0, 0] : patch === undefined ? [major, minor + 1, 0] : [major, minor, patch + 1];
   switch (match[1]) {
-    case '>=': return { from: first };
-    case '>': return { from: after };
-    case '<': return { from: [0, 0, 0], below: first };
-    case '<=': return { from: [0, 0, 0], below: after };
-    case '^': return { from: first, below: major > 0 || minor === undefined ? [major + 1, 0, 0] : minor > 0 || patch === undefined ? [0, minor + 1, 0] : after };
-    case '~': return { from: first, below: minor === undefined ? [major + 1, 0, 0] : [major, minor + 1, 0] };
-    default: return { from: first, below: after };
+    case '>=':
+      return { from: first };
+    case '>':
+      return { from: after };
+    case '<':
+      return { from: [0, 0, 0], below: first };
+    case '<=':
+      return { from: [0, 0, 0], below: after };
+    case '^':
+      return {
+        from: first,
+        below:
+          major > 0 || minor === undefined
+            ? [major + 1, 0, 0]
+            : minor > 0 || patch === undefined
+              ? [0, minor + 1, 0]
+              : after,
+      };
+    case '~':
+      return { from: first, below: minor === undefined ? [major + 1, 0, 0] : [major, minor + 1, 0] };
+    default:
+      return { from: first, below: after };
   }
 }
 

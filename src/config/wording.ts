@@ -12,39 +12,64 @@ export function wanted(schema: Schema): string {
 function alternatives(schema: Schema): string[] {
   const def = schema._zod.def as Def;
   switch (def.type) {
-    case 'string': return ['a text'];
-    case 'number': return ['format' in def ? 'a whole number' : 'a number'];
-    case 'boolean': return ['true or false'];
-    case 'null': return ['null'];
-    case 'array': return [`a list of ${plural(def.element)}`];
-    case 'object': return ['a mapping'];
-    case 'record': return ['a mapping'];
-    case 'enum': return [`one of ${Object.values(def.entries).join(', ')}`];
-    case 'literal': return def.values.map((value) => `\`${String(value)}\``);
-    case 'union': return def.options.flatMap(alternatives).sort((a, b) => Number(a.startsWith('a list')) - Number(b.startsWith('a list')));
-    case 'pipe': return alternatives(def.in);
-    case 'optional': case 'prefault': case 'default': return alternatives(def.innerType);
-    case 'lazy': return alternatives(def.getter());
-    default: return ['a value'];
+    case 'string':
+      return ['a text'];
+    case 'number':
+      return ['format' in def ? 'a whole number' : 'a number'];
+    case 'boolean':
+      return ['true or false'];
+    case 'null':
+      return ['null'];
+    case 'array':
+      return [`a list of ${plural(def.element)}`];
+    case 'object':
+      return ['a mapping'];
+    case 'record':
+      return ['a mapping'];
+    case 'enum':
+      return [`one of ${Object.values(def.entries).join(', ')}`];
+    case 'literal':
+      return def.values.map((value) => `\`${String(value)}\``);
+    case 'union':
+      return def.options
+        .flatMap(alternatives)
+        .sort((a, b) => Number(a.startsWith('a list')) - Number(b.startsWith('a list')));
+    case 'pipe':
+      return alternatives(def.in);
+    case 'optional':
+    case 'prefault':
+    case 'default':
+      return alternatives(def.innerType);
+    case 'lazy':
+      return alternatives(def.getter());
+    default:
+      return ['a value'];
   }
 }
 
 const PLURALS: Readonly<Record<string, string>> = {
-  'a text': 'texts', 'a whole number': 'whole numbers', 'a number': 'numbers', 'a mapping': 'mappings', 'a value': 'values',
+  'a text': 'texts',
+  'a whole number': 'whole numbers',
+  'a number': 'numbers',
+  'a mapping': 'mappings',
+  'a value': 'values',
 };
 
 function plural(schema: Schema): string {
   return [...new Set(alternatives(schema))].map((word) => PLURALS[word] ?? word).join(' or ');
 }
 
-/** What stands in the file instead, in words that follow "is". Long texts are cut: this is for recognizing, not for copying. */
+/**
+ * What stands in the file instead, in words that follow "is". Long texts are cut: this is for recognizing, not for
+ * copying.
+ */
 export function found(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'empty';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (typeof value === 'string') return `\`${value.length > 60 ? `${value.slice(0, 57)}…` : value}\``;
-  return String(value);
+  return JSON.stringify(value);
 }
 
 function quotedNumber(schema: Schema, value: unknown): string {

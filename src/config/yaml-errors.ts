@@ -7,7 +7,10 @@ const WORDS: Partial<Record<ErrorCode, string | ((message: string) => string)>> 
   TAB_AS_INDENT: 'must be indented with spaces, not with a tab',
   MULTIPLE_DOCS: 'must be one document: take out the line `---` and what follows',
   NON_STRING_KEY: 'a key must be a plain text',
-  MISSING_CHAR: (message) => message.replace(/^Missing closing "quote$/, 'a double quote is opened and never closed').replace(/^Missing closing 'quote$/, 'a single quote is opened and never closed'),
+  MISSING_CHAR: (message) =>
+    message
+      .replace(/^Missing closing "quote$/, 'a double quote is opened and never closed')
+      .replace(/^Missing closing 'quote$/, 'a single quote is opened and never closed'),
   BAD_INDENT: 'is indented differently from the lines it belongs to',
   BAD_ALIAS: `a name is missing after \`*\` or \`&\`, or is no name; ${QUOTES} if it is meant as text`,
   BAD_SCALAR_START: (message) => `${message}; ${QUOTES}`,
@@ -25,7 +28,8 @@ export function wordYamlError(error: YAMLError, text: string): string {
     return `${key === undefined ? 'this key' : `\`${key}\``} stands twice in the same mapping`;
   }
   const unclosed = /must be sufficiently indented and end with a (.)/.exec(error.message)?.[1];
-  if (unclosed !== undefined) return `\`${unclosed === ']' ? '[' : '{'}\` is opened and not closed before the next line begins`;
+  if (unclosed !== undefined)
+    return `\`${unclosed === ']' ? '[' : '{'}\` is opened and not closed before the next line begins`;
   // `node: >=18` looks like the head of a folded text.
   if (/block scalar header/i.test(error.message)) return `\`>\` and \`|\` begin a text of several lines; ${QUOTES}`;
   const word = WORDS[error.code];

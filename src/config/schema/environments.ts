@@ -22,14 +22,19 @@ export interface HostConfig extends HostAddress {
   readonly keepalive: number;
 }
 
-const address = parsed<HostAddress>(parseHostAddress, hostName, 'Where to log in: user@host[:port], IPv6 in brackets.', [
-  'deploy@203.0.113.10', 'deploy@www.example.com:2222', 'deploy@[2001:db8::1]:22',
-]);
+const address = parsed<HostAddress>(
+  parseHostAddress,
+  hostName,
+  'Where to log in: user@host[:port], IPv6 in brackets.',
+  ['deploy@203.0.113.10', 'deploy@www.example.com:2222', 'deploy@[2001:db8::1]:22'],
+);
 
 const reach = section('One server, with what it takes to reach it.', {
   address,
   'host-key': oneOrMany(hostKey).prefault([]).meta({
-    description: "The server's public host key or keys, pinned here: `slipway trust <environment>` prints them. Without one, the known-hosts input must hold it.",
+    description:
+      "The server's public host key or keys, pinned here; `slipway trust <environment>` prints them. " +
+      'Without one, the known-hosts input must hold it.',
   }),
   jump: z
     .lazy((): z.ZodType<HostConfig, unknown> => host)
@@ -39,7 +44,10 @@ const reach = section('One server, with what it takes to reach it.', {
   path: z
     .array(text('A folder.').regex(/^[/~]/, { error: ({ input }) => `must be absolute, is \`${String(input)}\`` }))
     .prefault([])
-    .meta({ description: 'Folders put before PATH in every remote script, such as the one node lives in.', examples: [['/opt/node/bin']] }),
+    .meta({
+      description: 'Folders put before PATH in every remote script, such as the one node lives in.',
+      examples: [['/opt/node/bin']],
+    }),
   'connect-timeout': duration('How long a connection may take to stand.').prefault('15s'),
   keepalive: duration('Time between keepalive messages, so that no firewall drops a quiet connection.').prefault('15s'),
 });
@@ -51,7 +59,11 @@ const host: z.ZodType<HostConfig, unknown> = codec<z.ZodUnion<[typeof reach, typ
       const { address: at, hostKey: hostKeys, ...rest } = 'sudo' in value ? value : { address: value, ...BARE };
       return { name: hostName(at), ...at, hostKeys, ...rest };
     },
-    encode: ({ name: _, user, address: at, port, hostKeys, ...rest }) => ({ address: { user, address: at, port }, hostKey: hostKeys, ...rest }),
+    encode: ({ name: _, user, address: at, port, hostKeys, ...rest }) => ({
+      address: { user, address: at, port },
+      hostKey: hostKeys,
+      ...rest,
+    }),
   },
 ).meta({ id: 'host', description: 'A server: user@host[:port], or a mapping with address, host-key, jump and more.' });
 
@@ -60,8 +72,29 @@ const BARE = { hostKey: [] as string[], sudo: false, path: [] as string[], conne
 
 /** Folders of the system or of many: a release folder among their files would put these at risk. */
 const SHARED_ROOTS = new Set([
-  '/', '/bin', '/boot', '/dev', '/etc', '/home', '/lib', '/lib64', '/media', '/mnt', '/opt', '/proc', '/root', '/run', '/sbin',
-  '/srv', '/sys', '/tmp', '/usr', '/usr/local', '/var', '/var/lib', '/var/www',
+  '/',
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/home',
+  '/lib',
+  '/lib64',
+  '/media',
+  '/mnt',
+  '/opt',
+  '/proc',
+  '/root',
+  '/run',
+  '/sbin',
+  '/srv',
+  '/sys',
+  '/tmp',
+  '/usr',
+  '/usr/local',
+  '/var',
+  '/var/lib',
+  '/var/www',
 ]);
 
 export function rootComplaint(path: string): string | undefined {
@@ -70,8 +103,10 @@ export function rootComplaint(path: string): string | undefined {
   if (parts.some((part) => part === '..' || part === '.')) return `must not contain \`.\` or \`..\`, is \`${path}\``;
   if (!/^[A-Za-z0-9._/@+-]*$/.test(path)) return `must consist of letters, digits and ._@+-, is \`${path}\``;
   const whole = `/${parts.join('/')}`;
-  if (SHARED_ROOTS.has(whole)) return `must be a folder of this app alone, is \`${path}\` (such as ${whole === '/' ? '/srv' : whole}/my-app)`;
-  if (/^\/home\/[^/]+$/.test(whole)) return `must not be a home folder itself, is \`${path}\` (such as ${whole}/my-app)`;
+  if (SHARED_ROOTS.has(whole))
+    return `must be a folder of this app alone, is \`${path}\` (such as ${whole === '/' ? '/srv' : whole}/my-app)`;
+  if (/^\/home\/[^/]+$/.test(whole))
+    return `must not be a home folder itself, is \`${path}\` (such as ${whole}/my-app)`;
   return undefined;
 }
 
@@ -81,14 +116,23 @@ const environment = section(
     url: z
       .url({ protocol: /^https?$/, error: ({ input }) => `must be an http or https URL, is \`${String(input)}\`` })
       .exactOptional()
-      .meta({ description: 'The public URL: smoke tests call it, reports link it.', examples: ['https://www.example.com'] }),
-    hosts: z.array(host).min(1).meta({ description: 'The servers of this environment; a release goes to all of them.' }),
+      .meta({
+        description: 'The public URL: smoke tests call it, reports link it.',
+        examples: ['https://www.example.com'],
+      }),
+    hosts: z
+      .array(host)
+      .min(1)
+      .meta({ description: 'The servers of this environment; a release goes to all of them.' }),
     root: z
       .string()
       .refine((path) => rootComplaint(path) === undefined, { error: ({ input }) => rootComplaint(String(input)) ?? '' })
       .overwrite((path) => path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, ''))
       .exactOptional()
-      .meta({ description: 'The folder on the hosts that belongs to this app alone. Default: /srv/<app>.', examples: ['/srv/my-app'] }),
+      .meta({
+        description: 'The folder on the hosts that belongs to this app alone. Default: /srv/<app>.',
+        examples: ['/srv/my-app'],
+      }),
     'rollback-budget': duration('How long a rollback may take before it is reported as too slow.').prefault('10m'),
   },
   { planned: ['window'] },
@@ -102,4 +146,3 @@ export const environments = withRules(
 ).meta({ description: 'The targets a release can go to, by name.' });
 
 export type EnvironmentInput = z.output<typeof environment>;
-

@@ -39,7 +39,9 @@ export const health = section(
       .regex(/^\/\S*$/, { error: ({ input }) => `must begin with /, is \`${String(input)}\`` })
       .exactOptional()
       .meta({ description: 'The path asked over HTTP on the host itself.', examples: ['/health'] }),
-    status: oneOrMany(whole(100, 599, 'An HTTP status.', 200)).exactOptional().meta({ description: 'The HTTP status or statuses that count as healthy. Default: 200.' }),
+    status: oneOrMany(whole(100, 599, 'An HTTP status.', 200))
+      .exactOptional()
+      .meta({ description: 'The HTTP status or statuses that count as healthy. Default: 200.' }),
     headers: z.record(z.string(), verbatim()).exactOptional().meta({ description: 'HTTP headers sent along.' }),
     host: text('The Host header sent along.', 'www.example.com').exactOptional(),
     port: port("The port asked. Default: the service's port.").exactOptional(),
@@ -47,7 +49,10 @@ export const health = section(
       .union([z.literal(true), port('The port.')])
       .exactOptional()
       .meta({ description: "Healthy when the port accepts connections: true for the service's port, or a port." }),
-    command: text('Healthy when this command, run in the folder of the service, ends with 0.', 'node check.js').exactOptional(),
+    command: text(
+      'Healthy when this command, run in the folder of the service, ends with 0.',
+      'node check.js',
+    ).exactOptional(),
     within: duration('How long the service has to become healthy.').prefault('60s'),
     successes: whole(1, 100, 'How many answers in a row count as healthy.').prefault(2),
     interval: duration('Time between two questions.').prefault('1s'),
@@ -77,7 +82,7 @@ export function writeHealth(config: HealthConfig): HealthInput {
     const { port: tcp, ...limits } = config;
     return { ...pick(limits), tcp };
   }
-  return rest as HealthInput;
+  return rest;
 }
 
 function pick({ within, successes, interval }: HealthLimits): HealthLimits {
@@ -89,12 +94,13 @@ const KINDS = ['path', 'tcp', 'command'] as const;
 function healthRules(value: Loose, complain: Complain): void {
   const kinds = KINDS.filter((key) => value[key] !== undefined);
   if (kinds.length === 0) complain([], 'must have one of path, tcp, command');
-  for (const extra of kinds.slice(1)) complain([extra], `must not stand beside \`${kinds[0]}\`: a service has one health check`);
+  for (const extra of kinds.slice(1))
+    complain([extra], `must not stand beside \`${kinds[0]}\`: a service has one health check`);
   if (kinds[0] === 'path') return;
   for (const key of ['status', 'headers', 'host'] as const) {
     if (kinds.length > 0 && value[key] !== undefined) complain([key], 'needs `path`: it belongs to an HTTP check');
   }
-  if (kinds[0] === 'tcp' && typeof value['tcp'] === 'number' && value['port'] !== undefined) complain(['port'], 'must not stand beside a number in `tcp`');
+  if (kinds[0] === 'tcp' && typeof value['tcp'] === 'number' && value['port'] !== undefined)
+    complain(['port'], 'must not stand beside a number in `tcp`');
   if (kinds[0] === 'command' && value['port'] !== undefined) complain(['port'], 'must not stand beside `command`');
 }
-

@@ -6,5 +6,7 @@ export const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** The name of an environment variable. */
 export const environmentName = z
   .string()
-  .regex(NAME, { error: ({ input }) => `must be a variable's name (letters, digits, _, no digit in front), is \`${String(input)}\`` })
+  .regex(NAME, {
+    error: ({ input }) => `must be a variable's name (letters, digits, _, no digit in front), is \`${String(input)}\``,
+  })
   .meta({ description: 'The name of an environment variable.', examples: ['JWT_SECRET'] });

@@ -5,12 +5,18 @@ import { section } from './section.js';
 export const release = section(
   'What a release is made of and how it is kept.',
   {
-    build: texts('Commands that build the release on the runner, in order, each under bash -euo pipefail.', 'npm run build').prefault([]),
+    build: texts(
+      'Commands that build the release on the runner, in order, each under bash -euo pipefail.',
+      'npm run build',
+    ).prefault([]),
     include: z
       .array(relativePath('A path or glob below the workspace.'))
       .min(1)
       .prefault(['.'])
-      .meta({ description: 'What goes into the release: paths and globs below the workspace. `.` is all of it.', examples: [['dist', 'package*.json']] }),
+      .meta({
+        description: 'What goes into the release: paths and globs below the workspace. `.` is all of it.',
+        examples: [['dist', 'package*.json']],
+      }),
     exclude: z
       .array(relativePath('A path or glob below the workspace.'))
       .prefault([])
@@ -19,25 +25,39 @@ export const release = section(
     shared: z
       .array(relativePath('A path below the release.'))
       .prefault([])
-      .meta({ description: 'Files and folders that survive releases: data, uploads. They are linked into each release.', examples: [['uploads']] }),
+      .meta({
+        description: 'Files and folders that survive releases: data, uploads. They are linked into each release.',
+        examples: [['uploads']],
+      }),
     'env-file': relativePath('Where the environment file stands in the release.', '.env').prefault('.env'),
-    'confirm-within': duration('Without a confirmation within this time after the switch, the hosts go back by themselves.').prefault('10m'),
+    'confirm-within': duration(
+      'Without a confirmation within this time after the switch, the hosts go back by themselves.',
+    ).prefault('10m'),
     'install-limit': duration('How long the install commands of one service may take.').prefault('15m'),
   },
   {
     rules: (value, complain) => {
-      const shared = Array.isArray(value['shared']) ? value['shared'].filter((path): path is string => typeof path === 'string') : [];
+      const shared = Array.isArray(value['shared'])
+        ? value['shared'].filter((path): path is string => typeof path === 'string')
+        : [];
       const envFile = value['env-file'];
       for (const [index, path] of shared.entries()) {
         if (path === '.') complain(['shared', index], 'must be a part of the release, is the whole');
-        const outer = shared.findIndex((other, at) => at !== index && (within(path, other) && (path !== other || at < index)));
-        if (outer >= 0) complain(['shared', index], `must not lie inside \`${shared[outer]}\`, which is shared already`);
+        const outer = shared.findIndex(
+          (other, at) => at !== index && within(path, other) && (path !== other || at < index),
+        );
+        if (outer >= 0)
+          complain(['shared', index], `must not lie inside \`${shared[outer]}\`, which is shared already`);
       }
       if (typeof envFile !== 'string') return;
       if (envFile === '.') complain(['env-file'], 'must be the path of a file');
       // The environment file goes back with its release; one file shared by all could not.
       const around = shared.find((path) => within(envFile, path));
-      if (around !== undefined) complain(['env-file'], `must not lie inside the shared path \`${around}\`: it belongs to its release and goes back with it`);
+      if (around !== undefined)
+        complain(
+          ['env-file'],
+          `must not lie inside the shared path \`${around}\`: it belongs to its release and goes back with it`,
+        );
     },
   },
 );
@@ -46,4 +66,3 @@ export const release = section(
 export function within(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
-

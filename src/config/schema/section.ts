@@ -41,13 +41,16 @@ export function codec<I extends z.ZodType, O>(
   input: I,
   { decode, encode }: { decode: (value: z.output<I>) => O; encode: (value: O) => z.output<I> },
 ): z.ZodCodec<I, z.ZodCustom<O, O>> {
-  return z.codec(input, z.custom<O>(), {
-    decode: (value) => decode(value) as z.input<z.ZodCustom<O, O>>,
+  return z.codec<I, z.ZodCustom<O, O>>(input, z.custom<O>(), {
+    decode: (value) => decode(value),
     encode: (value) => (value === undefined ? value : encode(value)) as z.output<I>,
-  }) as z.ZodCodec<I, z.ZodCustom<O, O>>;
+  });
 }
 
-/** A mapping with known keys; `planned` are those of later versions, refused by name instead of as misspellings. `rules` relate its keys to one another and run even when some of them are wrong. */
+/**
+ * A mapping with known keys; `planned` are those of later versions, refused by name instead of as misspellings.
+ * `rules` relate its keys to one another and run even when some of them are wrong.
+ */
 export function section<S extends z.core.$ZodLooseShape>(
   description: string,
   shape: S,
@@ -94,13 +97,15 @@ export function parsed<T>(
 ) {
   const hint = (issue: { readonly input?: unknown }): string | undefined =>
     typeof issue.input === 'number' ? complaint(parse, String(issue.input)) : undefined;
-  const text: z.ZodType<string> = options.verbatim === true ? verbatim() : z.string({ error: hint });
   // zod publishes examples only of the side they are written in, so they belong to the text.
-  const described = text.meta({ description, examples: [...examples], ...(options.pattern !== undefined && { pattern: options.pattern }) });
-  const marked = marks.get(text);
-  if (marked !== undefined) marks.add(described, marked);
+  const meta = {
+    description,
+    examples: [...examples],
+    ...(options.pattern !== undefined && { pattern: options.pattern }),
+  };
+  const text: z.ZodType<string> = options.verbatim === true ? verbatim(meta) : z.string({ error: hint }).meta(meta);
   return z
-    .codec(described, z.custom<T>(), {
+    .codec(text, z.custom<T>(), {
       decode: (value, payload) => {
         const message = complaint(parse, value);
         if (message === undefined) return parse(value);
@@ -127,7 +132,7 @@ function complaint(parse: (text: string) => unknown, text: string): string | und
 export function oneOrMany<S extends z.ZodType>(item: S) {
   type One = z.output<S>;
   return codec<z.ZodUnion<[z.ZodArray<S>, S]>, One[]>(z.union([z.array(item), item]), {
-    decode: (value) => (Array.isArray(value) ? value : [value]) as One[],
+    decode: (value) => (Array.isArray(value) ? value : [value]),
     encode: (list) => list,
   });
 }
@@ -139,10 +144,15 @@ export function variable<S extends z.ZodType>(schema: S): S {
 }
 
 /** A text for which a plain scalar of the file is taken as written: `PORT: 3001`, `VERSION: 1.10`, `DEBUG: false`. */
-export function verbatim() {
-  const plain = z.union([z.string(), z.number(), z.boolean()], {
-    error: ({ input }) => (input === undefined ? undefined : `must be a text, is ${found(input)}${input === null ? '; write "" for an empty one' : ''}`),
-  });
+export function verbatim(meta: { readonly description?: string; readonly examples?: unknown[] } = {}) {
+  const plain = z
+    .union([z.string(), z.number(), z.boolean()], {
+      error: ({ input }) =>
+        input === undefined
+          ? undefined
+          : `must be a text, is ${found(input)}${input === null ? '; write "" for an empty one' : ''}`,
+    })
+    .meta(meta);
   const schema = z.codec(plain, z.string(), { decode: String, encode: (text) => text });
   marks.add(schema, { verbatim: true });
   return schema;
@@ -151,5 +161,9 @@ export function verbatim() {
 /** The same entries under changed keys. What is no mapping is left alone, for the schema to refuse. */
 function rename(value: unknown, change: (key: string) => string): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [change(key), item]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [change(key), item]),
+  );
 }

@@ -4,16 +4,22 @@ import { looksSecret } from './secrets.js';
 /** What must fit together inside one service. */
 export function serviceRules(value: Loose, complain: Complain): void {
   const { manager, mode, instances, start } = value;
-  if (mode !== undefined && manager === 'systemd') complain(['mode'], 'must be left out under systemd: cluster and fork are modes of pm2');
+  if (mode !== undefined && manager === 'systemd')
+    complain(['mode'], 'must be left out under systemd: cluster and fork are modes of pm2');
   if (mode === 'cluster' && !(typeof start === 'string' && NODE_SCRIPT.test(start))) {
     const found = typeof start === 'string' ? `is \`${start}\`` : 'is missing';
-    complain(start === undefined ? ['mode'] : ['start'], `must be \`node <script>\` for mode cluster, ${found}; mode fork runs any command`);
+    complain(
+      start === undefined ? ['mode'] : ['start'],
+      `must be \`node <script>\` for mode cluster, ${found}; mode fork runs any command`,
+    );
   }
-  if (manager === 'systemd' && instances !== undefined && instances !== 1) {
-    complain(['instances'], `must be 1 under systemd, is ${String(instances)}; pm2 runs several`);
+  if (manager === 'systemd' && (instances === 'max' || (typeof instances === 'number' && instances > 1))) {
+    complain(['instances'], `must be 1 under systemd, is ${instances}; pm2 runs several`);
   }
-  if (manager === 'pm2' && value['user'] !== undefined) complain(['user'], 'must be left out under pm2: it runs as the user who logs in');
-  if (value['scope'] === 'user' && value['user'] !== undefined) complain(['user'], 'must be left out with scope user: the unit runs as the user who logs in');
+  if (manager === 'pm2' && value['user'] !== undefined)
+    complain(['user'], 'must be left out under pm2: it runs as the user who logs in');
+  if (value['scope'] === 'user' && value['user'] !== undefined)
+    complain(['user'], 'must be left out with scope user: the unit runs as the user who logs in');
   healthPort(value, complain);
   secretValues(value, complain);
 }
@@ -26,7 +32,8 @@ function healthPort(value: Loose, complain: Complain): void {
   if (typeof health !== 'object' || health === null || value['port'] !== undefined) return;
   const { path, tcp, port } = health as Loose;
   const asked = path !== undefined ? 'path' : tcp === true ? 'tcp' : undefined;
-  if (asked !== undefined && port === undefined) complain(['health', asked], 'needs a port: give the service (or its health) a `port`');
+  if (asked !== undefined && port === undefined)
+    complain(['health', asked], 'needs a port: give the service (or its health) a `port`');
 }
 
 function secretValues(value: Loose, complain: Complain): void {
@@ -54,15 +61,26 @@ export function servicesRules(value: Loose, complain: Complain): void {
     }
     for (const [index, need] of list(needs).entries()) {
       if (need === name) complain([name, 'needs', index], 'must be another service');
-      else if (!names.includes(need)) complain([name, 'needs', index], unknownName(need, names.filter((other) => other !== name)));
+      else if (!names.includes(need))
+        complain(
+          [name, 'needs', index],
+          unknownName(
+            need,
+            names.filter((other) => other !== name),
+          ),
+        );
     }
   }
-  const cycle = findCycle(new Map(Object.entries(value).map(([name, service]) => [name, list((service as Loose | null)?.['needs'])])));
+  const cycle = findCycle(
+    new Map(Object.entries(value).map(([name, service]) => [name, list((service as Loose | null)?.['needs'])])),
+  );
   if (cycle !== undefined) complain([cycle[0] ?? '', 'needs'], `must not go round in a circle: ${cycle.join(' → ')}`);
 }
 
 function unknownName(name: string, known: readonly string[]): string {
-  return known.length === 0 ? `must name a service, there is no other; is \`${name}\`` : `must be one of ${known.join(', ')}; is \`${name}\``;
+  return known.length === 0
+    ? `must name a service, there is no other; is \`${name}\``
+    : `must be one of ${known.join(', ')}; is \`${name}\``;
 }
 
 function list(value: unknown): string[] {

@@ -9,7 +9,10 @@ const service = section(
   'A process that a release runs, and what keeps it running.',
   {
     directory: relativePath('The folder of the service below the release.', 'backend').prefault('.'),
-    install: texts('Commands run on the host in the folder of the service, in the new release, before the switch.', 'npm ci --omit=dev').prefault([]),
+    install: texts(
+      'Commands run on the host in the folder of the service, in the new release, before the switch.',
+      'npm ci --omit=dev',
+    ).prefault([]),
     start: text('The command that runs the service.', 'node src/server.js').exactOptional(),
     manager: z.enum(['pm2', 'systemd']).meta({ description: 'What keeps the service running.' }),
     instances: z
@@ -19,13 +22,19 @@ const service = section(
     mode: z
       .enum(['cluster', 'fork'])
       .exactOptional()
-      .meta({ description: 'How pm2 runs it: cluster shares one port among instances and needs a start of the form node <script>.' }),
+      .meta({
+        description:
+          'How pm2 runs it: cluster shares one port among instances and needs a start of the form node <script>.',
+      }),
     memory: size('Restart a process that grows above this.').exactOptional(),
     port: port('The port the service listens on.').exactOptional(),
     env: z
       .record(environmentName, variable(verbatim()))
       .prefault({})
-      .meta({ description: 'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.' }),
+      .meta({
+        description:
+          'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.',
+      }),
     needs: z
       .array(z.string())
       .prefault([])
@@ -36,7 +45,9 @@ const service = section(
     scope: z
       .enum(['system', 'user'])
       .prefault('system')
-      .meta({ description: 'Where systemd keeps the unit: system needs root or sudo, user the login alone (with lingering).' }),
+      .meta({
+        description: 'Where systemd keeps the unit: system needs root or sudo, user the login alone (with lingering).',
+      }),
     health: health.exactOptional(),
     'stop-limit': duration('How long the service may take to stop before it is killed.').prefault('10s'),
   },
@@ -52,4 +63,3 @@ export const services = withRules(
   z.record(name('The name of a service, such as backend.', RESERVED), service),
   servicesRules,
 ).meta({ description: 'The processes a release runs, by name. An app of files only has none.' });
-
