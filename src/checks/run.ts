@@ -1,0 +1,94 @@
+import { environmentOf } from '../config/environment.js';
+import type { Config, Environment } from '../config/schema.js';
+import type { Lookup } from '../config/variables.js';
+import type { Evidence } from '../evidence/record.js';
+import type { Reporter } from '../evidence/reporter.js';
+import { catalogue } from './catalogue.js';
+import type { Check, CheckContext, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
+import { settingsOf } from './settings.js';
+
+export interface PreflightInput {
+  readonly config: Config;
+  /** Name of the environment. */
+  readonly environment: string;
+  /** One per host, connected or not. */
+  readonly hosts: readonly HostVisit[];
+  /** Absent when the command does not look at the runner. */
+  readonly runner?: RunnerFacts;
+  /** The parsed environment file; absent when none was given. */
+  readonly appEnv?: Readonly<Record<string, string>>;
+  /** Values for `$NAME` in the plain values of services; default: the environment file. */
+  readonly lookup?: Lookup;
+  /** Fingerprints of other environments' secrets, by environment. */
+  readonly elsewhere?: Settings['elsewhere'];
+  /** What the release needs on each host, when known. */
+  readonly release?: CheckContext['release'];
+  readonly reporter?: Pick<Reporter, 'evidence'>;
+  readonly now: Date;
+}
+
+/**
+ * Puts every check of the catalogue to the facts and returns the records, also told to `reporter`.
+ * @throws UserError when the config has no such environment.
+ * Checks of hosts that could not be reached are not asked: `preflight.network.ssh` says why.
+ */
+export function runPreflight(input: PreflightInput): Evidence[] {
+  const { config, now } = input;
+  const environment: Environment = environmentOf(config, input.environment);
+  const context: CheckContext = {
+    config, environment, environmentName: input.environment, now, ...(input.release === undefined ? {} : { release: input.release }),
+  };
+  const settings = settingsOf(config, input.appEnv, input.lookup, input.elsewhere);
+  const records: Evidence[] = [];
+  for (const check of catalogue) {
+    const severity = severityOf(check, config.preflight.severity);
+    if (severity === 'off') continue;
+    for (const [subject, outcome] of ask(check, input, settings, context)) {
+      if (outcome === undefined) continue;
+      const record = evidenceOf(check, severity, subject, outcome, now);
+      records.push(record);
+      input.reporter?.evidence(record);
+    }
+  }
+  return records;
+}
+
+function ask(check: Check, input: PreflightInput, settings: Settings, context: CheckContext): [subject: string, outcome: Outcome | undefined][] {
+  switch (check.scope) {
+    case 'runner': return input.runner === undefined ? [] : [['runner', check.run(input.runner, context)]];
+    case 'environment': return [[context.environmentName, check.run(settings, context)]];
+    case 'visit': return input.hosts.map((visit) => [visit.host.name, check.run(visit, context)]);
+    case 'host': return input.hosts.map((visit) => [visit.host.name, visit.facts === undefined ? undefined : check.run({ ...visit, facts: visit.facts }, context)]);
+  }
+}
+
+/** The longest matching entry of `preflight.severity` decides: a whole id or the beginning of one, up to a dot. */
+export function severityOf(check: Pick<Check, 'id' | 'severity'>, configured: Readonly<Record<string, Severity | 'off'>>): Severity | 'off' {
+  let best = 0;
+  let severity: Severity | 'off' = check.severity;
+  for (const [name, wanted] of Object.entries(configured)) {
+    const full = name === 'preflight' || name.startsWith('preflight.') ? name : `preflight.${name}`;
+    if ((check.id === full || check.id.startsWith(`${full}.`)) && full.length > best) {
+      best = full.length;
+      severity = wanted;
+    }
+  }
+  return severity;
+}
+
+function evidenceOf(check: Check, severity: Severity, subject: string, outcome: Outcome, now: Date): Evidence {
+  const status = outcome.result === 'fail' ? (severity === 'warn' ? 'warn' : 'fail') : outcome.result;
+  return {
+    id: check.id,
+    phase: 'preflight',
+    title: check.title,
+    subject: outcome.subject ?? subject,
+    status,
+    ...(outcome.expected === undefined ? {} : { expected: outcome.expected }),
+    ...(outcome.observed === undefined ? {} : { observed: outcome.observed }),
+    ...(status === 'pass' ? {} : { remedy: outcome.remedy ?? check.remedy }),
+    at: now.toISOString(),
+    duration: outcome.duration ?? 0,
+    ...(outcome.data === undefined ? {} : { data: outcome.data }),
+  };
+}
