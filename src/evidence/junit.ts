@@ -1,7 +1,7 @@
 import type { Evidence } from './record.js';
 
 /** Characters XML 1.0 cannot hold in any form (section 2.2), lone surrogates among them. */
-// eslint-disable-next-line no-control-regex -- these are the characters to remove
+ 
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };

@@ -83,9 +83,9 @@ export function splitLines(text: string): string[] {
   return text.split(/\r\n|[\r\n\u0085\u2028\u2029]/);
 }
 
-// eslint-disable-next-line no-control-regex -- escape sequences begin with a control character
+ 
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~])/g;
-// eslint-disable-next-line no-control-regex -- these are the characters to remove
+ 
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /** `text` without terminal escape sequences, control characters and bidirectional overrides; tabs and line breaks stay. */

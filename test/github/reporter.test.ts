@@ -28,7 +28,9 @@ describe('githubReporter', () => {
     const { core, log } = fakeCore();
     const reporter = githubReporter(core);
     await expect(reporter.group('Deploy', async () => {
-      await reporter.group('Stage', () => Promise.resolve(reporter.step('deploy@203.0.113.10', 'staged', 1500)));
+      await reporter.group('Stage', async () => {
+        reporter.step('deploy@203.0.113.10', 'staged', 1500);
+      });
       throw new Error('no');
     })).rejects.toThrow('no');
     expect(log.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
