@@ -39,8 +39,11 @@ function decoderFor(encoding: string): Transform | undefined {
 }
 
 /** The body of a response without its Content-Encoding. Encodings unknown here stay as they are. */
-export function decoded(response: IncomingMessage): Readable {
-  const encodings = (response.headers['content-encoding'] ?? '').toLowerCase().split(',').map((name) => name.trim()).reverse();
+export function decoded(response: IncomingMessage, method: string): Readable {
+  const { statusCode, headers } = response;
+  // Nothing follows, and an empty stream is not valid gzip.
+  if (method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0') return response;
+  const encodings = (headers['content-encoding'] ?? '').toLowerCase().split(',').map((name) => name.trim()).reverse();
   return encodings.reduce<Readable>((stream, encoding) => {
     const decoder = decoderFor(encoding);
     // The reader of the last stream sees the error; nothing is left to do with it here.

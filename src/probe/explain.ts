@@ -50,7 +50,7 @@ function codeOf(error: unknown): string {
 export function explain(error: unknown, url: URL, stage: Stage): ProbeError {
   if (error instanceof ProbeError) return error;
   const where = `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = (error as { message?: string } | null)?.message ?? String(error);
   // Node up to 22 reports what OpenSSL says about a plain answer under the general code.
   const code = /wrong version number|packet length too long/i.test(message) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : codeOf(error);
   if (stage === 'reading' && ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes(code)) {

@@ -71,10 +71,10 @@ function requestOptions(outgoing: Outgoing, options: HttpOptions, signal: AbortS
   };
 }
 
-async function readBody(response: http.IncomingMessage, limit: number): Promise<{ body: Buffer; truncated: boolean }> {
+async function readBody(response: http.IncomingMessage, method: string, limit: number): Promise<{ body: Buffer; truncated: boolean }> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of decoded(response) as AsyncIterable<Buffer>) {
+  for await (const chunk of decoded(response, method) as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > limit) return { body: Buffer.concat(chunks).subarray(0, limit), truncated: true };
@@ -130,7 +130,7 @@ export async function exchange(outgoing: Outgoing, options: HttpOptions, limit: 
       },
     });
     const firstByte = performance.now() - start;
-    const read = await readBody(response, options.bodyLimit ?? BODY_LIMIT);
+    const read = await readBody(response, method, options.bodyLimit ?? BODY_LIMIT);
     return { method, url, status: response.statusCode ?? 0, headers: response.headers, ...read, firstByte, total: performance.now() - start };
   } catch (error) {
     if (signal?.aborted === true) throw new ProbeError('cancelled', 'Start the run again.', signal.reason);

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,6 +61,8 @@ beforeAll(async () => {
     'GET /deflate': (_, response) => response.writeHead(200, { 'content-encoding': 'deflate' }).end(deflateSync(LOREM)),
     'GET /deflate-raw': (_, response) => response.writeHead(200, { 'content-encoding': 'deflate' }).end(deflateRawSync(LOREM)),
     'GET /not-gzip': (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(LOREM),
+    'HEAD /gzip': (_, response) => response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': '99' }).end(),
+    'GET /empty': (_, response) => response.writeHead(204, { 'content-encoding': 'gzip' }).end(),
     'GET /large': (_, response) => response.writeHead(200).end(Buffer.alloc(3_000_000, 'a')),
     'POST /upload': ({ headers, body }, response) => json(response, 201, { type: headers['content-type'], length: headers['content-length'], body: body.toString('latin1') }),
     'POST /form': ({ headers, body }, response) => json(response, 200, { type: headers['content-type'], body: body.toString() }),
@@ -353,6 +356,26 @@ describe('bodies', () => {
   test.each(['gzip', 'br', 'deflate', 'deflate-raw'])('are unpacked from %s', async (encoding) => {
     const { record } = await smoke(`- { get: /${encoding}, expect: { text: lorem ipsum, size: "= 10800" } }`);
     expect(record?.observed).toMatch(/^status 200, 10.8 kB/);
+  });
+
+  test('that are not there need no unpacking', async () => {
+    const { records } = await smoke('- head: /gzip\n- get: /empty');
+    expect(records.map(({ observed }) => observed)).toEqual([expect.stringMatching(/^status 200, 0 B/), expect.stringMatching(/^status 204, 0 B/)]);
+  });
+
+  test('that a server refuses half-way leave its answer readable', async () => {
+    const strict = createHttpServer((request, response) => {
+      request.once('data', () => {
+        request.pause();
+        response.writeHead(413, { connection: 'close' }).end('too large');
+      });
+    });
+    await new Promise<void>((resolve) => strict.listen(0, '127.0.0.1', resolve));
+    writeFileSync(join(folder, 'large.bin'), Buffer.alloc(20_000_000));
+    const { record } = await smoke(`- { post: "http://127.0.0.1:${(strict.address() as AddressInfo).port}/", upload: { file: large.bin }, expect: { status: 413 } }`, {}, { cwd: folder });
+    expect(record?.observed).toMatch(/^status 413/);
+    strict.closeAllConnections();
+    await new Promise((resolve) => strict.close(resolve));
   });
 
   test('that are not compressed as they say are explained', async () => {
