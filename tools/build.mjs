@@ -63,5 +63,6 @@ async function bundle() {
     const line = code.split('\n').find((text) => text.includes(root));
     throw new Error(`The bundle holds a path of this machine: ${line?.trim().slice(0, 300)}`);
   }
-  return { code, licenses };
+  // Packages name source maps that are not shipped.
+  return { code: code.replace(/^\/\/# sourceMappingURL=.*\n/gm, ''), licenses };
 }
