@@ -1,5 +1,4 @@
 import { parseDuration } from './duration.js';
-import { parsePercentage } from './percentage.js';
 import { parseSize } from './size.js';
 import { ValueError } from './value-error.js';
 
@@ -43,8 +42,10 @@ export function compares(comparison: Comparison, observed: number): boolean {
 
 function readOperand(operand: string, text: string): Pick<Comparison, 'value' | 'unit'> {
   if (/^-?\d+(\.\d+)?$/.test(operand)) return { value: Number(operand), unit: 'number' };
-  if (operand.endsWith('%')) return { value: parsePercentage(operand), unit: 'share' };
-  // A bound over 100 % (a rise by `> 150%`) is a matter of the watch; sizes end in B, durations never do.
+  // Unlike a share of something, a rise may be more than the whole: `> 150%`.
+  const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(operand)?.[1];
+  if (percent !== undefined) return { value: Number(percent) / 100, unit: 'share' };
+  // Sizes end in B, durations never do.
   if (/^\d.*b$/i.test(operand)) return { value: parseSize(operand), unit: 'bytes' };
   if (/^\d.*(ms|s|m|h|d)$/.test(operand)) return { value: parseDuration(operand), unit: 'ms' };
   throw new ValueError(`must compare with a number, a percentage, a duration or a size; is \`${text}\``);

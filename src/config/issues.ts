@@ -19,8 +19,6 @@ export function findings(issues: readonly Issue[], base: Path = []): Finding[] {
         const messages = issue.message.split('\n');
         return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? issue.message }));
       }
-      case 'invalid_key':
-        return issue.issues.map(({ message }) => ({ path, message }));
       case 'invalid_union': {
         const meant = issue.errors.find((branch) => !branch.some(isOtherKind));
         return meant === undefined || meant.length === 0 ? [{ path, message: issue.message }] : findings(meant, path);

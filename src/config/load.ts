@@ -67,7 +67,10 @@ function expand(document: Document): { value?: unknown; problem?: { offset: numb
       first ??= alias;
       if (alias.resolve(document) !== undefined) return;
       const message = `there is no anchor \`&${alias.source}\` before this`;
-      broken ??= { offset: alias.range?.[0] ?? 0, message: `${message}; put the value into quotes if it is meant as text` };
+      broken ??= {
+        offset: alias.range?.[0] ?? 0,
+        message: `${message}; put the value into quotes if it is meant as text`,
+      };
     },
   });
   if (broken !== undefined) return { problem: broken };

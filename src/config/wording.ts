@@ -83,11 +83,12 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   const simple = (text: string): string => text.toLowerCase().replace(/[_ ]/g, '-');
   // camelCase and snake_case habits: hostKey, host_key → host-key.
   const spoken = simple(word.replace(/([a-z])([A-Z])/g, '$1-$2'));
-  const candidate = closest(spoken, [...known]);
-  // Two letters swapped are two steps; in a word of three that would be another word.
-  const longer = Math.max(spoken.length, candidate.length);
-  const limit = longer < 4 ? 1 : Math.max(2, Math.floor(longer / 3));
-  return distance(spoken, simple(candidate)) <= limit ? candidate : undefined;
+  const letters = (text: string): string => [...text].sort().join('');
+  // Letters in the wrong order are two steps of distance, which in a short word would make another word.
+  const swapped = known.find((other) => letters(simple(other)) === letters(spoken));
+  const candidate = swapped ?? closest(spoken, [...known]);
+  const limit = Math.max(1, Math.floor(Math.max(spoken.length, candidate.length) / 3));
+  return swapped !== undefined || distance(spoken, simple(candidate)) <= limit ? candidate : undefined;
 }
 
 /** ` — did you mean \`pm2\`?`, or nothing when no known word is near. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hostName, parseHostAddress, type HostAddress } from '../host-address.js';
 import { duration, name, text } from './fields.js';
 import { hostKey } from './host-key.js';
-import { codec, oneOrMany, parsed, section, withRules } from './section.js';
+import { codec, oneOrMany, parsed, record, section, withRules } from './section.js';
 
 /** One server, and how it is reached. */
 export interface HostConfig extends HostAddress {
@@ -31,11 +31,13 @@ const address = parsed<HostAddress>(
 
 const reach = section('One server, with what it takes to reach it.', {
   address,
-  'host-key': oneOrMany(hostKey).prefault([]).meta({
-    description:
-      "The server's public host key or keys, pinned here; `slipway trust <environment>` prints them. " +
-      'Without one, the known-hosts input must hold it.',
-  }),
+  'host-key': oneOrMany(hostKey)
+    .prefault([])
+    .meta({
+      description:
+        "The server's public host key or keys, pinned here; `slipway trust <environment>` prints them. " +
+        'Without one, the known-hosts input must hold it.',
+    }),
   jump: z
     .lazy((): z.ZodType<HostConfig, unknown> => host)
     .exactOptional()
@@ -139,7 +141,7 @@ const environment = section(
 );
 
 export const environments = withRules(
-  z.record(name('The name of an environment, such as staging or production.', ['all']), environment),
+  record(name('The name of an environment, such as staging or production.', ['all']), environment),
   (value, complain) => {
     if (Object.keys(value).length === 0) complain([], 'must name at least one environment');
   },

@@ -1,7 +1,8 @@
+import { headerName } from './names.js';
 import { z } from 'zod';
 import { parseComparison, type Comparison } from '../comparison.js';
 import { duration, text, whole } from './fields.js';
-import { codec, oneOrMany, parsed, section, variable, verbatim } from './section.js';
+import { codec, oneOrMany, parsed, record, section, variable, verbatim } from './section.js';
 
 /** `2xx`: any status of the class. */
 export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx';
@@ -116,15 +117,13 @@ export const expect = section(
   {
     status: status('The status, one of several, or a class.').exactOptional(),
     'not-status': status('What the status must not be.').exactOptional(),
-    headers: z
-      .record(z.string(), z.union([headerMatcher, variable(verbatim())]))
+    headers: record(headerName, z.union([headerMatcher, variable(verbatim())]))
       .exactOptional()
       .meta({
         description: 'Headers: a value, or matches or absent.',
         examples: [{ 'X-Frame-Options': 'DENY', 'X-Powered-By': { absent: true } }],
       }),
-    json: z
-      .record(jsonPath, z.union([plain, jsonMatcher]))
+    json: record(jsonPath, z.union([plain, jsonMatcher]))
       .exactOptional()
       .meta({
         description: 'Values in the JSON answer by JSONPath: a value, or a matcher.',

@@ -1,6 +1,7 @@
+import { headerName } from './names.js';
 import { z } from 'zod';
 import { duration, port, text, whole } from './fields.js';
-import { oneOrMany, section, verbatim, type Complain, type Loose } from './section.js';
+import { oneOrMany, record, section, verbatim, type Complain, type Loose } from './section.js';
 
 interface HealthLimits {
   /** Milliseconds the service has to become healthy. */
@@ -42,7 +43,7 @@ export const health = section(
     status: oneOrMany(whole(100, 599, 'An HTTP status.', 200))
       .exactOptional()
       .meta({ description: 'The HTTP status or statuses that count as healthy. Default: 200.' }),
-    headers: z.record(z.string(), verbatim()).exactOptional().meta({ description: 'HTTP headers sent along.' }),
+    headers: record(headerName, verbatim()).exactOptional().meta({ description: 'HTTP headers sent along.' }),
     host: text('The Host header sent along.', 'www.example.com').exactOptional(),
     port: port("The port asked. Default: the service's port.").exactOptional(),
     tcp: z

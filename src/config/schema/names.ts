@@ -10,3 +10,11 @@ export const environmentName = z
     error: ({ input }) => `must be a variable's name (letters, digits, _, no digit in front), is \`${String(input)}\``,
   })
   .meta({ description: 'The name of an environment variable.', examples: ['JWT_SECRET'] });
+
+/** The name of an HTTP header: a token (RFC 9110, section 5.1). */
+export const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
+    error: ({ input }) => `must be the name of a header, is \`${String(input)}\``,
+  })
+  .meta({ description: 'The name of an HTTP header.' });

@@ -6,7 +6,7 @@ import { formatPercentage, parsePercentage } from '../percentage.js';
 import { parseVersionRange, type VersionRange } from '../version-range.js';
 import { duration, port, relativePath, size, text, whole } from './fields.js';
 import { environmentName } from './names.js';
-import { oneOrMany, parsed, section, verbatim } from './section.js';
+import { oneOrMany, parsed, record, section, verbatim } from './section.js';
 
 /** Read as written: `18.20` without quotes is no 18.2. */
 const range = (tool: string) =>
@@ -53,28 +53,22 @@ const environment = section('What the environment file (app-env) must hold.', {
     .prefault([])
     .meta({ description: 'Variables whose values must be long and random.' }),
   'strong-bits': whole(1, 4096, 'How many bits of randomness the strong ones must have.').prefault(128),
-  forbid: z
-    .record(environmentName, oneOrMany(verbatim()))
+  forbid: record(environmentName, oneOrMany(verbatim()))
     .prefault({})
     .meta({ description: 'Values a variable must not have.', examples: [{ NODE_ENV: ['development', 'test'] }] }),
-  types: z
-    .record(environmentName, z.enum(VALUE_TYPES))
+  types: record(environmentName, z.enum(VALUE_TYPES))
     .prefault({})
     .meta({
       description: 'What kind of value a variable must hold.',
       examples: [{ PORT: 'port', API_URL: 'https-url' }],
     }),
-  values: z
-    .record(environmentName, verbatim())
+  values: record(environmentName, verbatim())
     .prefault({})
     .meta({ description: 'Values a variable must have.', examples: [{ NODE_ENV: 'production' }] }),
-  cors: z
-    .array(environmentName)
-    .prefault([])
-    .meta({
-      description:
-        'Variables that list the allowed origins. Default: CORS_ORIGIN, CORS_ORIGINS and ALLOWED_ORIGINS, where present.',
-    }),
+  cors: z.array(environmentName).prefault([]).meta({
+    description:
+      'Variables that list the allowed origins. Default: CORS_ORIGIN, CORS_ORIGINS and ALLOWED_ORIGINS, where present.',
+  }),
 });
 
 const repository = section('What must hold of the repository.', {
@@ -177,15 +171,12 @@ export const preflight = section(
       .exactOptional()
       .meta({ description: 'Audit the dependencies: true for npm audit, or a command.' }),
     bundle: bundle.exactOptional(),
-    severity: z
-      .record(
-        z
-          .string()
-          .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, {
-            error: ({ input }) => `must be the id of a check or its beginning, is \`${String(input)}\``,
-          }),
-        z.enum(['block', 'warn', 'off']),
-      )
+    severity: record(
+      z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, {
+        error: ({ input }) => `must be the id of a check or its beginning, is \`${String(input)}\``,
+      }),
+      z.enum(['block', 'warn', 'off']),
+    )
       .prefault({})
       .meta({
         description: 'What a failed check does, by id or by the beginning of ids.',

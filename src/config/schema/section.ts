@@ -137,6 +137,19 @@ export function oneOrMany<S extends z.ZodType>(item: S) {
   });
 }
 
+/**
+ * A mapping from names to values. Unlike zod's own record it looks at a value also when its name is wrong, so that no
+ * mistake hides another.
+ */
+export function record<V extends z.ZodType>(key: z.ZodString, value: V): z.ZodRecord<z.ZodString, V> {
+  const { $schema: _, ...published } = z.toJSONSchema(key);
+  return withRules(z.record(z.string().meta(published), value), (mapping, complain) => {
+    for (const word of Object.keys(mapping)) {
+      for (const { message } of key.safeParse(word).error?.issues ?? []) complain([word], message);
+    }
+  });
+}
+
 /** A text in which `$NAME` may stand. */
 export function variable<S extends z.ZodType>(schema: S): S {
   marks.add(schema, { ...marks.get(schema), variables: true });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration, name, port, relativePath, size, text, texts, whole } from './fields.js';
 import { health } from './health.js';
-import { section, variable, verbatim, withRules } from './section.js';
+import { record, section, variable, verbatim, withRules } from './section.js';
 import { environmentName } from './names.js';
 import { serviceRules, servicesRules } from './service-rules.js';
 
@@ -19,22 +19,16 @@ const service = section(
       .union([whole(1, 256, 'A number.'), z.literal('max')])
       .prefault(1)
       .meta({ description: 'How many processes (pm2): a number, or max for one per CPU.' }),
-    mode: z
-      .enum(['cluster', 'fork'])
-      .exactOptional()
-      .meta({
-        description:
-          'How pm2 runs it: cluster shares one port among instances and needs a start of the form node <script>.',
-      }),
+    mode: z.enum(['cluster', 'fork']).exactOptional().meta({
+      description:
+        'How pm2 runs it: cluster shares one port among instances and needs a start of the form node <script>.',
+    }),
     memory: size('Restart a process that grows above this.').exactOptional(),
     port: port('The port the service listens on.').exactOptional(),
-    env: z
-      .record(environmentName, variable(verbatim()))
-      .prefault({})
-      .meta({
-        description:
-          'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.',
-      }),
+    env: record(environmentName, variable(verbatim())).prefault({}).meta({
+      description:
+        'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.',
+    }),
     needs: z
       .array(z.string())
       .prefault([])
@@ -42,12 +36,9 @@ const service = section(
     user: text('The account the service runs as (systemd, scope system).', 'www-data')
       .regex(/^[a-z_][a-z0-9_-]*\$?$/i, { error: ({ input }) => `must be a user name, is \`${String(input)}\`` })
       .exactOptional(),
-    scope: z
-      .enum(['system', 'user'])
-      .prefault('system')
-      .meta({
-        description: 'Where systemd keeps the unit: system needs root or sudo, user the login alone (with lingering).',
-      }),
+    scope: z.enum(['system', 'user']).prefault('system').meta({
+      description: 'Where systemd keeps the unit: system needs root or sudo, user the login alone (with lingering).',
+    }),
     health: health.exactOptional(),
     'stop-limit': duration('How long the service may take to stop before it is killed.').prefault('10s'),
   },
@@ -60,6 +51,6 @@ export type ServiceInput = z.output<typeof service>;
 const RESERVED = ['all', 'blue', 'green', 'slipway'];
 
 export const services = withRules(
-  z.record(name('The name of a service, such as backend.', RESERVED), service),
+  record(name('The name of a service, such as backend.', RESERVED), service),
   servicesRules,
 ).meta({ description: 'The processes a release runs, by name. An app of files only has none.' });

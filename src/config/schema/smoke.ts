@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { duration, text, whole } from './fields.js';
 import { expect } from './expect.js';
-import { environmentName } from './names.js';
-import { codec, section, variable, verbatim, type Complain, type Loose } from './section.js';
+import { environmentName, headerName } from './names.js';
+import { codec, record, section, variable, verbatim, type Complain, type Loose } from './section.js';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const;
 export type Method = (typeof METHODS)[number];
@@ -23,10 +23,7 @@ const upload = section('A file sent as multipart/form-data.', {
   field: text('The name of the form field.').prefault('file'),
   file: text('The file, relative to the workspace.', 'test/fixtures/logo.png'),
   type: text('Its content type. Default: by the file name.', 'image/png').exactOptional(),
-  fields: z
-    .record(z.string(), variable(verbatim()))
-    .exactOptional()
-    .meta({ description: 'Further fields of the form.' }),
+  fields: record(z.string(), variable(verbatim())).exactOptional().meta({ description: 'Further fields of the form.' }),
 });
 
 /** A capture: where in the answer a value is found. */
@@ -65,10 +62,9 @@ const stepKeys = {
   delete: url('DELETE'),
   head: url('HEAD'),
   options: url('OPTIONS'),
-  headers: z.record(z.string(), variable(verbatim())).exactOptional().meta({ description: 'Headers sent along.' }),
+  headers: record(headerName, variable(verbatim())).exactOptional().meta({ description: 'Headers sent along.' }),
   json: variable(z.unknown()).exactOptional().meta({ description: 'A body sent as JSON.' }),
-  form: z
-    .record(z.string(), variable(verbatim()))
+  form: record(z.string(), variable(verbatim()))
     .exactOptional()
     .meta({ description: 'A body sent as application/x-www-form-urlencoded.' }),
   upload: upload.exactOptional(),
@@ -80,13 +76,11 @@ const stepKeys = {
   ).exactOptional(),
   timeout: duration('How long the step may take. Default: 10s; 10m for run.').exactOptional(),
   expect: expect.exactOptional(),
-  capture: z
-    .record(environmentName, capture)
+  capture: record(environmentName, capture)
     .exactOptional()
     .meta({ description: 'Values of the answer that later steps use as $NAME.' }),
   run: text('A command on the runner; exit code 0 passes.', 'npx playwright test').exactOptional(),
-  env: z
-    .record(environmentName, variable(verbatim()))
+  env: record(environmentName, variable(verbatim()))
     .exactOptional()
     .meta({ description: 'Environment of the command under run.' }),
 };
