@@ -47,7 +47,8 @@ export async function holdingFleet<T>(context: RunContext, wantManifest: boolean
     return await body(opened);
   } finally {
     const seconds = context.config.release.confirmWithin / 1000;
-    await Promise.all(hosts.map((host) => (context.keepLease && !context.signal.aborted ? host.lease?.keep(seconds) : host.lease?.free())).map((ended) => ended?.catch(() => undefined)));
+    const keep = context.keepLease && !context.signal.aborted;
+    await Promise.all(hosts.map(async ({ lease }) => (keep ? lease?.keep(seconds).catch(() => undefined) : lease?.free())));
     await closeAll(hosts, context);
   }
 }

@@ -1,6 +1,5 @@
 import { UserError } from '../evidence/errors.js';
-import { deployTo } from './deploy.js';
-import { deploy } from './deploy.js';
+import { deploy, deployTo } from './deploy.js';
 import { holdingFleet } from './fleet-session.js';
 import { preflight } from './preflight.js';
 import { prepareRelease } from './prepare-release.js';
@@ -54,7 +53,7 @@ async function goBack(context: RunContext, session: Parameters<typeof rollbackOn
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     context.outputs.release = release;
-    context.outputs.outcome = `${release} failed smoke and the rollback failed`;
+    context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
     return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : 'Look at the hosts now: slipway status <environment>.' });
   }
   const live = context.outputs.release ?? '';

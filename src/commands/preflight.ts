@@ -1,7 +1,6 @@
 import { failedVisit, visitHost } from '../checks/gather/host.js';
 import { gatherRunnerFacts } from '../checks/gather/runner.js';
 import { runPreflight } from '../checks/run.js';
-import { resolveVariables } from '../config/variables.js';
 import { UserError } from '../evidence/errors.js';
 import { renderTable } from '../evidence/table.js';
 import { scriptText } from '../host/script.js';
@@ -44,7 +43,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
     ]);
     const found = runPreflight({
       config, environment: environmentName, hosts, runner, reporter, now: context.now(),
-      expand: (value) => resolveVariables(value, (name) => context.lookup(name) ?? '', 'services'),
+      lookup: context.lookup,
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
     });
     for (const line of renderTable(found).split('\n')) reporter.line('', line);

@@ -7,7 +7,7 @@ import { openArtifact, type Artifact } from '../release/artifact.js';
 import { readManifest, type Manifest } from '../release/manifest.js';
 import { selection, unmatched, wholeFolder } from '../release/select.js';
 import { recorded, type RunContext } from './run-context.js';
-import { runOnRunner } from './runner-command.js';
+import { describeEnd, runCommand } from '../probe/command.js';
 
 /** A release as it stands on the runner, before anything is sent. */
 export interface PreparedRelease {
@@ -24,13 +24,13 @@ export interface PreparedRelease {
  * @param artifactPath a folder or tar put together elsewhere; `release.build` is not run then.
  */
 export async function prepareRelease(context: RunContext, artifactPath: string | undefined): Promise<PreparedRelease> {
-  const { config, reporter, workspace, signal } = context;
+  const { config, workspace } = context;
   if (artifactPath === undefined && !context.plan) {
     for (const command of config.release.build) {
       await recorded(
         context,
         { id: 'deploy.build', phase: 'deploy', title: 'Build', subject: 'runner', expected: 'exit code 0' },
-        () => runOnRunner(command, workspace, context.runnerEnv, (line) => reporter.line('runner', line), signal),
+        () => build(context, command),
         () => ({ observed: `\`${command}\` succeeded` }),
       );
     }
@@ -56,6 +56,20 @@ export async function prepareRelease(context: RunContext, artifactPath: string |
     await artifact.remove();
     throw error;
   }
+}
+
+/** Builds may take long, but not for ever. */
+const BUILD_LIMIT = 60 * 60_000;
+
+async function build(context: RunContext, command: string): Promise<void> {
+  const { end, lastLines } = await runCommand(command, {
+    cwd: context.workspace, env: context.runnerEnv, limit: BUILD_LIMIT, signal: context.signal,
+    onLine: (line) => context.reporter.line('runner', line),
+  });
+  if (end.kind === 'exit' && end.code === 0) return;
+  throw new UserError(`runner: \`${command}\` ${describeEnd(end)}${lastLines.map((line) => `\n    ${line}`).join('')}`, {
+    remedy: 'Nothing was sent to any host. Mend the build, then run again.',
+  });
 }
 
 function check(context: RunContext, artifact: Artifact, manifest: Manifest): void {

@@ -1,5 +1,6 @@
 import type { Config, Environment } from '../config/schema.js';
 import type { Evidence, Phase, Status } from '../evidence/record.js';
+import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import type { Author } from '../host/journal.js';
 import type { Credentials } from '../ssh/types.js';
@@ -15,12 +16,14 @@ export interface RunContext {
   /** The phase its evidence belongs to. */
   readonly phase: Phase;
   /** The environment for commands of the team's that run on the runner. */
-  readonly runnerEnv: NodeJS.ProcessEnv;
+  readonly runnerEnv: Readonly<Record<string, string>>;
   /** Values for variables: app-env first, then the process. */
   readonly lookup: (name: string) => string | undefined;
   /** The repository's folder on the runner. */
   readonly workspace: string;
   readonly reporter: Reporter;
+  /** Learns secrets that turn up during the run. */
+  readonly redactor: Redactor;
   readonly signal: AbortSignal;
   readonly author: Author;
   /** Show, change nothing. */

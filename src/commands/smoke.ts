@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { UserError } from '../evidence/errors.js';
 import { renderJUnit } from '../evidence/junit.js';
 import type { Evidence } from '../evidence/record.js';
-import { runSmoke } from '../probe/smoke.js';
+import { planSmoke } from '../probe/plan.js';
+import { runSmoke } from '../probe/scenario.js';
 import { confirm } from './confirm.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
 import type { RunContext } from './run-context.js';
@@ -26,7 +27,7 @@ export async function smoke(context: RunContext, options: SmokeOptions): Promise
     throw new UserError('slipway.yml has no `smoke` scenarios', { remedy: 'Add at least one: `smoke: [{ name: health, get: /health }]`.' });
   }
   if (context.plan) {
-    for (const scenario of context.config.smoke) context.reporter.step('runner', `would run ${scenario.name} (${scenario.steps.length} steps) against ${baseUrl(context, options.url)}`);
+    for (const line of planSmoke(context.config.smoke, options.url ?? context.environment.url)) context.reporter.step('runner', line);
     context.outputs.outcome = 'plan only: nothing was asked';
     return;
   }
@@ -51,6 +52,7 @@ export async function runSmokeOn(context: RunContext, release: string | undefine
     cwd: workspace,
     env: context.runnerEnv,
     reporter,
+    redactor: context.redactor,
   });
   if (options.junit !== undefined) {
     await mkdir(dirname(options.junit), { recursive: true });
@@ -58,7 +60,7 @@ export async function runSmokeOn(context: RunContext, release: string | undefine
   }
   const failed = records.filter((record) => record.status === 'fail');
   if (failed.length > 0) {
-    throw new UserError(`smoke failed: ${failed.map((record) => `${record.title}: ${record.observed ?? 'failed'}`).join('; ')}`, {
+    throw new UserError(`smoke: ${failed.length} of ${records.length} steps failed:\n${failed.map((record) => `    ${record.title}: ${record.observed ?? 'failed'}`).join('\n')}`, {
       remedy: `To go back: slipway rollback ${environmentName}`,
     });
   }

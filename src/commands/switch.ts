@@ -18,6 +18,7 @@ export async function switchAll(context: RunContext, members: readonly Member[],
     context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
     await onEvery(moved, (member) => switchOne(context, member, member.findings.current, '-', 'back', { event: 'bad', release, at: context.now().toISOString(), reason: 'another host did not become healthy' }));
   }
+  context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'went-back') ? 'went back to the release before it' : 'see the hosts below'}`;
   throw switchError(failed.map(({ member, result }) => ({ member, result })), release);
 }
 

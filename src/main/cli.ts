@@ -122,11 +122,11 @@ async function execute(name: CommandName, environment: string, options: Options 
   const started = performance.now();
   const command = COMMANDS[name];
   await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true }, async (context, ledger) => {
-    let failure: unknown;
+    let failure: Error | undefined;
     try {
       await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), hosts: true });
     } catch (error) {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
     }
     const { hosts, ...outputs } = context.outputs;
     const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';

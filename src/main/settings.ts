@@ -12,6 +12,7 @@ import { missingVariables } from '../config/missing-variables.js';
 import type { Config } from '../config/schema.js';
 import type { RunContext } from '../commands/run-context.js';
 import type { Author } from '../host/journal.js';
+import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
 
 /** What an action's inputs and the CLI's options have in common, as texts; absent is undefined, never ''. */
@@ -80,9 +81,10 @@ export async function makeContext(
     appEnv,
     lookup,
     phase: world.phase,
-    runnerEnv: withoutSecrets(world.processEnv),
+    runnerEnv: commandEnvironment(world.processEnv),
     workspace: settings.workspace,
     reporter: world.reporter,
+    redactor: world.redactor,
     signal: world.signal,
     author: world.author,
     plan: settings.plan,
@@ -91,9 +93,4 @@ export async function makeContext(
     outputs: { hosts: new Map() },
     now: () => new Date(),
   };
-}
-
-/** Commands of the team's see the runner's environment without our inputs (the SSH key among them) and tokens. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT_|STATE_|ACTIONS_|SLIPWAY_)/.test(name)));
 }

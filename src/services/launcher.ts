@@ -24,7 +24,7 @@ export function renderLauncher(service: ServiceConfig, context: ServiceContext):
     'set +a',
     `cd "$release"/${quote(service.directory)}`,
     'if command -v bash >/dev/null; then',
-    `  exec bash -euo pipefail -c ${quote(start)}`,
+    `  exec bash --norc -euo pipefail -c ${quote(start)}`,
     'fi',
     `exec sh -euc ${quote(start)}`,
     '',

@@ -2,7 +2,7 @@ import { currentLink, logFolder, serviceFolder } from '../host/layout.js';
 import type { ServiceConfig } from '../config/schema.js';
 import type { Definition, Manager, ServiceContext } from './definition.js';
 import { parseNodeCommand } from './launcher.js';
-import { PRELOAD } from './preload.js';
+import { renderPreload } from './preload.js';
 
 /** Cluster when PM2 can run the script itself and nothing else is asked for: only that mode reloads without loss. */
 function isCluster(service: ServiceConfig): boolean {
@@ -42,11 +42,10 @@ export const pm2: Manager = {
       listen_timeout: service.health?.within ?? 10_000,
       exp_backoff_restart_delay: 100,
       ...(service.memory === undefined ? {} : { max_memory_restart: service.memory }),
-      env: { SLIPWAY_BASE: currentLink(context.root), SLIPWAY_ENV_FILE: context.envFile },
     };
     return {
       'pm2.json': { content: `${JSON.stringify({ apps: [app] }, undefined, 2)}\n`, mode: 0o644 },
-      'preload.cjs': { content: PRELOAD, mode: 0o644 },
+      'preload.cjs': { content: renderPreload(context), mode: 0o644 },
     };
   },
 

@@ -1,9 +1,14 @@
+import { currentLink } from '../host/layout.js';
+import type { ServiceContext } from './definition.js';
+
 /**
  * Required into Node processes that PM2 starts itself: reads the release's environment file and the service's own values
  * when the process starts, so that secrets pass neither through PM2's memory nor into its saved dump.
- * The files are in the strict dialect that config/dotenv.ts writes.
+ * The files are in the strict dialect that config/env-file.ts writes. The paths stand in the text: in cluster mode PM2 sets
+ * the process's variables only after this has run.
  */
-export const PRELOAD = `'use strict';
+export function renderPreload(context: Pick<ServiceContext, 'root' | 'envFile'>): string {
+  return `'use strict';
 // Written by Slipway: the environment of the release this process belongs to.
 const fs = require('fs');
 const path = require('path');
@@ -22,10 +27,9 @@ function load(file) {
   }
 }
 
-if (process.env.SLIPWAY_BASE) {
-  const release = fs.realpathSync(process.env.SLIPWAY_BASE);
-  load(path.join(release, process.env.SLIPWAY_ENV_FILE));
-  load(path.join(__dirname, 'env'));
-  process.env.SLIPWAY_RELEASE = path.basename(release);
-}
+const release = fs.realpathSync(${JSON.stringify(currentLink(context.root))});
+load(path.join(release, ${JSON.stringify(context.envFile)}));
+load(path.join(__dirname, 'env'));
+process.env.SLIPWAY_RELEASE = path.basename(release);
 `;
+}
