@@ -49,9 +49,14 @@ export async function gatherBundle(workspace: string, directory: string): Promis
   return { directory, exists: paths !== undefined, files: paths?.length ?? 0, gzip: size, sourceMaps, consoleCalls, unminified, unfingerprinted, origins };
 }
 
-/** Eight or more characters of a hash in the name (`app-BxK3_9aQ.js`, `main.3f9c2ab1.chunk.js`) or as a folder. */
+/** A content hash in the name, as bundlers write it (`app-BxK3_9aQ.js`, `main.3f9c2ab1.chunk.js`), or a build's id as a folder. */
 export function hasFingerprint(file: string): boolean {
-  return file.replace(/\.[a-z]+$/, '').split(/[/.]|-(?=[A-Za-z0-9_-]{8,}$)|-(?=[0-9a-f]{8,})/).some((part) => /^[A-Za-z0-9_-]{8,}$/.test(part) && (/\d/.test(part) || (/[a-z]/.test(part) && /[A-Z].*[A-Z]/.test(part))));
+  return file.replace(/\.[a-z]+$/, '').split('/').some((part) => {
+    if (/(?:^|[-.~_])(?=[a-f]*\d)[0-9a-f]{8,}(?:$|[-.])/.test(part)) return true;
+    // Vite and esbuild: eight characters, which may be dashes; a build id of Next.js: twenty-one.
+    const hash = /[-.~]([A-Za-z0-9_-]{8})(?:\.chunk|\.min)?$/.exec(part)?.[1] ?? /^[A-Za-z0-9_-]{16,}$/.exec(part)?.[0];
+    return hash !== undefined && (/[A-Z].*[A-Z]/.test(hash) || /[A-Za-z].*\d.*[A-Za-z]/.test(hash));
+  });
 }
 
 /** All files, sorted; undefined when the folder is not there. */

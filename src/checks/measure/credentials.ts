@@ -20,7 +20,7 @@ const PRIVATE_KEY = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/;
 const NAMED = /(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)s?["']?\s*(?:=>|:=|=|:)\s*(["'`])((?:(?!\1)[^\s\\]){8,})\1/gi;
 const IN_URL = /\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/'"`<>]+:([^\s@/'"`<>]{4,})@/gi;
 /** A login in a document: `Password: Abc123!x`, perhaps in bold or in code marks. */
-const IN_PROSE = /\b(?:password|passwort|passwd)\b[*_`"']*\s*[:=|]\s*[*_`"']*([^\s`*"'|<>]{8,})/gi;
+const IN_PROSE = /\b(?:password|passwort|passwd)\b[*_`"']*\s*[:=|][\s*_`"']*([^\s`*"'|<>]{8,})/gi;
 
 /**
  * Finds what looks like a credential in one text file, with lines from 1. Tells the kind, never the value.

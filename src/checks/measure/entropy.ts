@@ -10,6 +10,8 @@ const COMMON = [
 const ROWS = ['abcdefghijklmnopqrstuvwxyz', '01234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm'];
 
 const WORD_BITS = 8;
+/** A word of a list of 7,776, as passphrases are made from (log2). */
+const PHRASE_WORD_BITS = 12.9;
 /** English text carries little more than two bits per letter once words are recognised. */
 const PROSE_BITS_PER_LETTER = 2.3;
 
@@ -22,6 +24,8 @@ export function estimateBits(secret: string): number {
   if (secret === '') return 0;
   const period = smallestPeriod(secret);
   if (period < secret.length) return estimateBits(secret.slice(0, period)) + Math.log2(secret.length / period);
+  const phrase = phraseBits(secret);
+  if (phrase !== undefined) return phrase;
 
   const pool = bitsPerCharacter(secret);
   const hex = /^[0-9a-f]+$/i.test(secret) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(secret);
@@ -61,19 +65,37 @@ function smallestPeriod(text: string): number {
   return doubled > 0 && text.length % doubled === 0 ? doubled : text.length;
 }
 
-/** Characters that follow from the one before (the same again, the next of a row) count a quarter. */
+/** Characters that go on in the manner of the three before (the same again, the next of a row, up or down) count a quarter. */
 function effectiveLength(text: string): number {
-  const lower = text.toLowerCase();
   let length = 0;
-  let run = 1;
-  for (let index = 0; index < lower.length; index += 1) {
-    const pair = lower.slice(index - 1, index + 1);
-    const follows = index > 0 && (pair[0] === pair[1] || ROWS.some((row) => row.includes(pair) || row.includes(reverse(pair))));
-    run = follows ? run + 1 : 1;
-    // Two in a row happen by chance; from the third on it is a pattern.
-    length += run > 2 ? 0.25 : 1;
+  let run = 0;
+  let manner: string | undefined;
+  for (let index = 0; index < text.length; index += 1) {
+    const next = mannerOf(text.slice(index - 1, index + 1).toLowerCase());
+    run = next !== undefined && next === manner ? run + 1 : next === undefined ? 0 : 1;
+    manner = next;
+    // Three in a row happen by chance, even in short random strings; the fourth makes a pattern.
+    length += run >= 3 ? 0.25 : 1;
   }
   return length;
+}
+
+function mannerOf(pair: string): string | undefined {
+  if (pair.length < 2) return undefined;
+  if (pair[0] === pair[1]) return 'same';
+  if (ROWS.some((row) => row.includes(pair))) return 'up';
+  return ROWS.some((row) => row.includes(reverse(pair))) ? 'down' : undefined;
+}
+
+/** Words joined by dashes, dots or spaces count by the word, not by the letter; undefined when it is something else. */
+function phraseBits(secret: string): number | undefined {
+  const parts = secret.split(/[-_. ]+/).filter(Boolean);
+  const words = parts.filter((part) => /^(?:[A-Z]?[a-z]{0,11}|[A-Z]{1,12})$/.test(part));
+  if (parts.length < 3 || words.length < parts.length * 0.7) return undefined;
+  return parts.reduce((bits, part) => {
+    if (!words.includes(part)) return bits + effectiveLength(part) * bitsPerCharacter(part);
+    return bits + (COMMON.includes(part.toLowerCase()) ? WORD_BITS : Math.min(PHRASE_WORD_BITS, part.length * 3));
+  }, 0);
 }
 
 /** Few different characters in a long string: Shannon's entropy of what is there is the better estimate. */
@@ -84,7 +106,7 @@ function diversityLimit(secret: string, pool: number): number {
   for (const count of counts.values()) shannon -= (count / secret.length) * Math.log2(count / secret.length);
   const reachable = Math.min(pool, Math.log2(secret.length));
   // Short samples of a random source fall a little below its entropy, never this far.
-  return reachable > 0 && shannon / reachable < 0.75 ? shannon * secret.length : Number.POSITIVE_INFINITY;
+  return reachable > 0 && shannon / reachable < 0.65 ? shannon * secret.length : Number.POSITIVE_INFINITY;
 }
 
 function takeWords(text: string): { bits: number; rest: string } {
@@ -109,16 +131,18 @@ function standsAlone(text: string, at: number, length: number): boolean {
   return !/[a-z0-9]/.test(text[at - 1] ?? ' ') && !/[a-z0-9]/.test(text[at + length] ?? ' ');
 }
 
-/** Runs of five letters and more that can be pronounced. */
+/** The commonest pairs of letters in English. */
+const PAIRS = new Set(('th he in er an re nd on en at ou ed ha to or it is hi es ng se ea ve te ar al st nt ll le ti co ro io ri ne me de as ra '
+  + 'el om ce ho si la no li us ma ec so di et ta ur be ac ad wo wh fo').split(' '));
+
+/** Runs of letters, where they make up most of the secret and its pairs are those of words: random letters have a tenth of them. */
 function takeProse(text: string): { bits: number; rest: string } {
-  let bits = 0;
-  const rest = text.replace(/[A-Z]?[a-z]{4,}|[A-Z]{5,}/g, (run) => {
-    const vowels = run.replace(/[^aeiouy]/gi, '').length / run.length;
-    if (run.length < 5 || vowels < 0.25 || vowels > 0.65 || /[^aeiouy]{4}/i.test(run)) return run;
-    bits += run.length * PROSE_BITS_PER_LETTER;
-    return '';
-  });
-  return { bits, rest };
+  const runs = text.match(/[A-Z]?[a-z]{4,}|[A-Z]{5,}/g) ?? [];
+  const letters = runs.join('').length;
+  const pairs = runs.flatMap((run) => [...run.slice(1)].map((letter, index) => `${run[index] ?? ''}${letter}`.toLowerCase()));
+  const common = pairs.filter((pair) => PAIRS.has(pair)).length;
+  if (letters < text.length * 0.8 || common < pairs.length * 0.35 || pairs.length === 0) return { bits: 0, rest: text };
+  return { bits: letters * PROSE_BITS_PER_LETTER, rest: text.replace(/[A-Z]?[a-z]{4,}|[A-Z]{5,}/g, '') };
 }
 
 function reverse(text: string): string {
