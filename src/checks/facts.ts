@@ -60,8 +60,9 @@ export interface RootFacts {
   readonly parentReal: string;
   readonly parentWritable: boolean;
   readonly owner?: string;
-  /** Content of `.slipway/app`. */
+  /** Content of `.slipway/app`: whose folder it is. */
   readonly app?: string;
+  readonly environment?: string;
   /** The first few names in it. */
   readonly content: string;
   /** `ok`, or the step that failed and why; absent when the root does not exist. */
@@ -145,7 +146,8 @@ function rootFacts(values: Map<string, string[]>, text: (key: string) => string)
     content: text('root-content'),
     unwritable: values.get('unwritable') ?? [],
     ...(values.has('root-owner') ? { owner: text('root-owner') } : {}),
-    ...(values.has('root-app') ? { app: text('root-app') } : {}),
+    // `.slipway/app` holds the app and its environment.
+    ...(values.has('root-app') ? { app: text('root-app').split(' ')[0] ?? '', environment: text('root-app').split(' ')[1] ?? '' } : {}),
     ...(values.has('probe') ? { probe: text('probe') } : {}),
   };
 }

@@ -6,12 +6,12 @@ export const permissions: readonly HostCheck[] = [
     title: 'The root folder belongs to this app',
     family: 'permissions', scope: 'host', requirement: [], severity: 'block',
     remedy: 'Choose an empty folder of its own for the app (environments.<name>.root). Nothing was written there.',
-    run({ facts: { root } }, { config }) {
-      const expected = `a folder of ${config.app} alone, empty, or not there yet`;
+    run({ facts: { root } }, { config, environmentName }) {
+      const expected = `a folder of ${config.app} ${environmentName} alone, empty, or not there yet`;
       if (root.exists === 'not-a-folder') return fail(`${root.path} is not a folder`, expected);
       if (root.exists === 'no') return pass(`${root.path} is not there yet`, expected);
-      if (root.app === config.app) return pass(`${root.path} of ${config.app}`, expected);
-      if (root.app !== undefined) return fail(`${root.path} belongs to the app ${root.app}`, expected);
+      if (root.app === config.app && root.environment === environmentName) return pass(`${root.path} of ${config.app} ${environmentName}`, expected);
+      if (root.app !== undefined) return fail(`${root.path} belongs to ${root.app} ${root.environment ?? ''}`, expected);
       return verdict(root.content === '', root.content === '' ? `${root.path} is empty` : `${root.path} holds ${root.content}`, expected);
     },
   },

@@ -155,7 +155,7 @@ if [ -d "$root" ]; then
   content=$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | sed 's|.*/||' | sort | head -n 5 | tr '\n' ' ')
   fact root-content "${content% }"
   # A folder that holds something else is refused anyway: nothing is written into it, not even for a moment.
-  if [ -z "$content" ] || { [ -n "$owned" ] && [ "$owned" = "$app" ]; }; then
+  if [ -z "$content" ] || { [ -n "$owned" ] && [ "${owned%% *}" = "$app" ]; }; then
     base=$root
     if [ -d "$root/.slipway" ]; then base=$root/.slipway; fi
     probe_in "$base"
