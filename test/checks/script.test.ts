@@ -148,9 +148,8 @@ describe('preflight.sh', () => {
     for (const name of ['sh', 'awk', 'date', 'sed', 'tr', 'head', 'uname', 'id', 'cut', 'getconf', 'df', 'grep', 'sort', 'find', 'dirname', 'readlink', 'cat', 'timeout', 'bash']) {
       symlinkSync((await run('/bin/sh', ['-c', `command -v ${name}`])).stdout.trim(), join(tools, name));
     }
-    const [file = ''] = ['/bin/sh'];
     // The script itself adds the folders of the system: only the home and the named folder differ here.
-    const { stdout } = await run(file, ['-c', script, 'slipway', join(folder, 'none'), `path=${bin}`, 'tool=frobnicate'], { env: { PATH: tools, HOME: join(folder, 'home') } });
+    const { stdout } = await run('/bin/sh', ['-c', script, 'slipway', join(folder, 'none'), `path=${bin}`, 'tool=frobnicate'], { env: { PATH: tools, HOME: join(folder, 'home') } });
     const facts = parseHostFacts(stdout);
     expect(facts.tools['frobnicate']).toBe(true);
     if (facts.versions['node'] === undefined) expect(facts.elsewhere['node']).toEqual([join(folder, 'home/.nvm/versions/node/v99.1.0/bin')]);

@@ -40,7 +40,7 @@ export async function gatherBundle(workspace: string, directory: string): Promis
     }
     if (!CODE.test(file)) continue;
     size += (await compress(content)).length;
-    if (/[#@]\s*sourceMappingURL=\S/.test(text.slice(-100_000)) && !sourceMaps.includes(`${file}.map`)) sourceMaps.push(`${file} (sourceMappingURL)`);
+    if (/[#@]\s*sourceMappingURL=\S/.test(text.slice(-100_000)) && paths?.includes(`${path}.map`) !== true) sourceMaps.push(`${file} (sourceMappingURL)`);
     if (!hasFingerprint(file) && !FIXED_NAME.test(file)) unfingerprinted.push(file);
     if (text.length >= MINIFY_FROM && text.length / text.split('\n').length < MINIFIED_LINE) unminified.push(file);
     const line = file.endsWith('.css') ? -1 : text.split('\n').findIndex((candidate) => CONSOLE.test(candidate));

@@ -41,7 +41,9 @@ export function runProcess(file: string, args: readonly string[], options: Proce
       }
     };
     let killer: NodeJS.Timeout | undefined;
+    let stopped = false;
     const stop = (): void => {
+      stopped = true;
       end('SIGTERM');
       killer ??= setTimeout(() => end('SIGKILL'), 5000);
     };
@@ -66,11 +68,22 @@ export function runProcess(file: string, args: readonly string[], options: Proce
       settle();
       reject(error);
     });
-    child.once('close', (code, signal) => {
-      settle();
-      out.end();
-      err.end();
-      resolve({ code: signal === null && code !== null ? code : undefined, stdout: out.text(), stderr: err.text(), tail, duration: Math.round(performance.now() - started) });
+    child.once('exit', (code, signal) => {
+      const finish = (): void => {
+        clearTimeout(grace);
+        settle();
+        out.end();
+        err.end();
+        // A program may answer SIGTERM by ending well: it was stopped all the same.
+        const ended = stopped || signal !== null || code === null ? undefined : code;
+        resolve({ code: ended, stdout: out.text(), stderr: err.text(), tail, duration: Math.round(performance.now() - started) });
+      };
+      // Something left behind in the background may hold the streams for ever.
+      const grace = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 2000);
+      child.once('close', finish);
     });
   });
 }
