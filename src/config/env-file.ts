@@ -7,8 +7,9 @@ import { NAME } from './schema/names.js';
  * Line breaks stand as they are; lines are sorted by name. Throws UserError on a name or value that cannot be carried.
  *
  * In quotes, systemd follows the shell: systemd.exec(5), EnvironmentFile=
- * (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=), since version 250.
- * The dotenv package reads it alike too, except that in the second form it leaves backslashes standing.
+ * (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=); compared with what
+ * load_env_file of version 252 reads. The dotenv package reads it alike too, except that in the second form it leaves
+ * the backslashes standing and that it takes a backslash at the end of a value for the protection of the quote.
  */
 export function renderEnvFile(variables: Readonly<Record<string, string>>): string {
   return Object.keys(variables)

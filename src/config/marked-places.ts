@@ -25,7 +25,7 @@ function walk(
   path: Path,
   visit: (schema: Schema, path: Path, value: unknown) => void,
 ): void {
-  if (value === undefined) return;
+  if (!takes(schema, value)) return;
   visit(schema, path, value);
   const def = schema._zod.def as z.core.$ZodTypes['_zod']['def'];
   switch (def.type) {
@@ -55,6 +55,32 @@ function walk(
       return;
     default:
       return;
+  }
+}
+
+/** Whether a value is of the kind a schema takes: which alternative of a union is meant. */
+function takes(schema: Schema, value: unknown): boolean {
+  const def = schema._zod.def as z.core.$ZodTypes['_zod']['def'];
+  switch (def.type) {
+    case 'optional':
+    case 'prefault':
+    case 'default':
+      return value !== undefined && takes(def.innerType, value);
+    case 'pipe':
+      return takes(def.in, value);
+    case 'lazy':
+      return takes(def.getter(), value);
+    case 'union':
+      return def.options.some((option) => takes(option, value));
+    case 'array':
+      return Array.isArray(value);
+    case 'object':
+    case 'record':
+      return isMapping(value);
+    case 'unknown':
+      return value !== undefined;
+    default:
+      return value !== undefined && !Array.isArray(value) && !isMapping(value);
   }
 }
 

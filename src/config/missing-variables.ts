@@ -1,4 +1,5 @@
 import { problemLine } from './config-error.js';
+import type { Place } from './marked-places.js';
 import type { Config } from './schema.js';
 import { sourceOf } from './source.js';
 import { variableProblems, type Lookup } from './variables.js';
@@ -15,6 +16,7 @@ export function missingVariables(config: Config, lookup: Lookup, sections?: read
   if (source === undefined) return [];
   const { file, positions, places } = source;
   return places
+    .flatMap(leaves)
     .filter(({ path }) => sections === undefined || sections.some((section) => section === path[0]))
     .flatMap(({ path, value }) => {
       const step = path[2] === 'steps' ? Number(path[3]) : 0;
@@ -23,6 +25,13 @@ export function missingVariables(config: Config, lookup: Lookup, sections?: read
         problemLine({ file, ...positions.of(path), path, message }),
       );
     });
+}
+
+/** The texts in a place, each with its own path: a variable in a JSON body is found on its line. */
+function leaves({ path, value }: Place): Place[] {
+  if (typeof value !== 'object' || value === null) return [{ path, value }];
+  const items = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  return items.flatMap(([key, item]: [string | number, unknown]) => leaves({ path: [...path, key], value: item }));
 }
 
 /** The names captured by the steps before the given one. */

@@ -125,10 +125,13 @@ export const preflight = section(
     memory: size('Memory a host must have at least.').exactOptional(),
     'memory-free': amount('Memory that must be available.').exactOptional(),
     'disk-free': amount('Disk space that must be free where the app lives.').exactOptional(),
-    'inodes-free': parsed<Amount>(parseCountOrShare, formatAmount, 'Inodes that must be free where the app lives.', [
-      '5%',
-      '100000',
-    ]).exactOptional(),
+    'inodes-free': parsed<Amount>(
+      parseCountOrShare,
+      formatAmount,
+      'Inodes that must be free where the app lives.',
+      ['5%', '100000'],
+      { verbatim: true },
+    ).exactOptional(),
     load: z
       .number()
       .positive()
