@@ -115,13 +115,14 @@ describe('credentials in files', () => {
   it('finds a login in a document, but not in code without quotes', () => {
     const text = `**Password:** \`${password}\``;
     expect(findCredentials(text, true)).toEqual([{ line: 1, kind: 'login in a document' }]);
-    expect(findCredentials('password: getPassword1(user)')).toEqual([]);
+    expect(findCredentials(`password: ${password}`)).toEqual([]);
+    expect(findCredentials('password: reader.readString1(),', true)).toEqual([]);
   });
 
   it.each([
     'const password = process.env.PASSWORD;', 'password: "${DB_PASSWORD}"', 'password = "password"', "secret: 'your-secret-key-1'", 'const token = "";', `key: "${aws}" // slipway:allow`,
     'AKIAIOSFODNN7EXAMPLE', '"-----BEGIN PRIVATE KEY-----" is how a key begins', 'postgres://user:password@localhost/db', 'passwordLabel: "Enter your password"', 'token: "********"',
-    'https://example.com:8443/a@b', 'apiKey: "<insert key>"', 'error.password = "Must have 8 characters"',
+    'https://example.com:8443/a@b', 'apiKey: "<insert key>"', 'PWD: "/Users/Maciej1"', 'const apiToken = "abc123xyz456"', 'error.password = "Must have 8 characters"',
   ])('leaves %s alone', (text) => {
     expect(findCredentials(text)).toEqual([]);
   });

@@ -54,7 +54,9 @@ function credentialKind(line: string, following: string, document: boolean): str
 /** Not a variable, a placeholder or a sample, and mixed enough that somebody meant it to be secret. */
 function isRealPassword(value: string): boolean {
   if (/[${}]|^%|process\.env|^\*+$|\.\.\./.test(value) || placeholderKind(value) !== undefined || isSamplePassword(value)) return false;
-  if (/(?:example|sample|placeholder|changeme|redacted|fake|dummy)/i.test(value)) return false;
+  if (/(?:example|sample|placeholder|changeme|redacted|fake|dummy|abc123|12345)/i.test(value)) return false;
+  // A path, or a call in code.
+  if (/^[~.]?\/|\w\(.*\)/.test(value)) return false;
   const classes = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^A-Za-z0-9]/].filter((kind) => kind.test(value)).length;
   const bits = estimateBits(value);
   return (classes >= 3 && bits >= 24) || (classes >= 2 && /[0-9]/.test(value) && bits >= 56);
