@@ -49,7 +49,7 @@ export async function goLive(context: RunContext, options: GoLiveOptions): Promi
 async function goBack(context: RunContext, session: Parameters<typeof rollbackOn>[1], release: string, cause: UserError): Promise<UserError> {
   context.reporter.error(cause.message);
   try {
-    await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: `smoke failed: ${cause.message.slice(0, 300)}` });
+    await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: cause.message.replace(/\s+/g, ' ').slice(0, 200) });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     context.outputs.release = release;

@@ -46,7 +46,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
       lookup: context.lookup,
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
     });
-    for (const line of renderTable(found).split('\n')) reporter.line('', line);
+    reporter.block(renderTable(found));
     return found;
   });
   const failed = records.filter(({ status }) => status === 'fail');

@@ -61,7 +61,7 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
     const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
     return host.finish(marks);
   });
-  if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target));
+  if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target, { skipWithoutValues: true }));
   measure(context, performance.now() - started);
 }
 

@@ -1,5 +1,7 @@
 import { writeFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Scenario } from '../config/schema.js';
+import { variablesIn } from '../config/variables.js';
 import { UserError } from '../evidence/errors.js';
 import { renderJUnit } from '../evidence/junit.js';
 import type { Evidence } from '../evidence/record.js';
@@ -42,9 +44,14 @@ export async function smoke(context: RunContext, options: SmokeOptions): Promise
 }
 
 /** The scenarios alone. `release`: what the app should report. */
-export async function runSmokeOn(context: RunContext, release: string | undefined, options: Pick<SmokeOptions, 'url' | 'junit'> = {}): Promise<void> {
+export async function runSmokeOn(
+  context: RunContext,
+  release: string | undefined,
+  options: Pick<SmokeOptions, 'url' | 'junit'> & { readonly skipWithoutValues?: boolean } = {},
+): Promise<void> {
   const { config, environmentName, reporter, signal, workspace, lookup } = context;
-  const records: Evidence[] = await runSmoke(config.smoke, {
+  const scenarios = options.skipWithoutValues === true ? runnable(context) : config.smoke;
+  const records: Evidence[] = await runSmoke(scenarios, {
     baseUrl: baseUrl(context, options.url),
     lookup,
     release,
@@ -64,6 +71,25 @@ export async function runSmokeOn(context: RunContext, release: string | undefine
       remedy: `To go back: slipway rollback ${environmentName}`,
     });
   }
+}
+
+/**
+ * The scenarios whose variables all have values. A rollback on the worst day must not fail because nobody had the smoke
+ * user's password at hand: what cannot be asked is said and passed over.
+ */
+function runnable(context: RunContext): Scenario[] {
+  const captured = new Set(context.config.smoke.flatMap(({ steps }) => steps.flatMap((step) => ('capture' in step ? Object.keys(step.capture) : []))));
+  return context.config.smoke.filter((scenario) => {
+    const missing = variablesIn(scenario.steps).filter((name) => !captured.has(name) && context.lookup(name) === undefined);
+    if (missing.length === 0) return true;
+    const observed = `not run: no value for ${missing.join(', ')}`;
+    context.reporter.warn(`smoke: ${scenario.name}: ${observed}`);
+    context.reporter.evidence({
+      id: 'smoke.without-values', phase: 'smoke', title: scenario.name, subject: context.environmentName, status: 'skip', observed,
+      remedy: 'Give the variables in `app-env` or in the environment, then run `slipway smoke`.', at: context.now().toISOString(), duration: 0,
+    });
+    return false;
+  });
 }
 
 /** Makes the release good, if it is still the one that was tested. */

@@ -12,6 +12,8 @@ export interface Reporter {
   step(subject: string, text: string, duration?: number): void;
   /** A line of a user command's output, or a further detail. */
   line(subject: string, text: string): void;
+  /** A table or another text of several lines, shown as it stands. */
+  block(text: string): void;
   warn(text: string): void;
   error(text: string): void;
   /** For support: shown with debug logging only. */

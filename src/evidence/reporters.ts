@@ -55,6 +55,7 @@ export function plainReporter(write: (text: string) => void, options: ReporterOp
     },
     step: (subject, text, duration) => say(name(subject), text, undefined, duration === undefined ? '' : paint('dim', `  (${formatDuration(duration)})`)),
     line: (subject, text) => say(`${name(subject)} |`, text, 'dim'),
+    block: (text) => write(logLines(text, redactor).map((line) => `${line}\n`).join('')),
     warn: (text) => say('warning:', text, 'yellow'),
     error: (text) => say('error:', text, 'red'),
     debug: (text) => {
@@ -84,7 +85,7 @@ export function silentReporter(options: Pick<ReporterOptions, 'ledger'> = {}): R
   const nothing = (): void => undefined;
   return {
     group: (_title, body) => body(),
-    step: nothing, line: nothing, warn: nothing, error: nothing, debug: nothing, progress: nothing,
+    step: nothing, line: nothing, block: nothing, warn: nothing, error: nothing, debug: nothing, progress: nothing,
     evidence: (record) => options.ledger?.append(record),
   };
 }

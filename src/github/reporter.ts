@@ -73,6 +73,7 @@ export function githubReporter(core: Core, options: { readonly redactor?: Redact
     },
     step: (subject, text, duration) => say(subject, text, duration === undefined ? '' : `  (${formatDuration(duration)})`),
     line: (subject, text) => say(`${subject} |`, text),
+    block: (text) => logLines(text, redactor).forEach((line) => core.info(line)),
     warn: (text) => annotate('warning', text),
     error: (text) => annotate('error', text),
     debug: (text) => logLines(text, redactor).forEach((line) => core.debug(line)),

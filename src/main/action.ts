@@ -38,8 +38,7 @@ export async function runAction(name: CommandName): Promise<void> {
       signal,
       author: author(),
       processEnv: process.env,
-      leaseToken: command.changes ? leaseToken(name) : undefined,
-      keepLease: command.changes && existsSync(tokenFile()),
+      ...leaseOf(name),
       uses: command.uses,
     });
     outputs = context.outputs;
@@ -171,12 +170,16 @@ function tokenFile(): string {
   return join(scratch(), 'lease-token');
 }
 
-/** One token for all steps of a job. Only actions with a post step that frees the lease may begin one. */
-function leaseToken(name: CommandName): string {
-  if (existsSync(tokenFile())) return readFileSync(tokenFile(), 'utf8').trim();
-  const token = randomUUID();
-  if (name === 'deploy') writeFileSync(tokenFile(), token, { mode: 0o600 });
-  return token;
+/**
+ * One token for all steps of a job, so that smoke and rollback go on with the lease that deploy took. The lease outlives a
+ * step only when an action with a post step has begun it: that step frees it, whatever happened between.
+ */
+function leaseOf(name: CommandName): { leaseToken: string | undefined; keepLease: boolean } {
+  if (!COMMANDS[name].changes) return { leaseToken: undefined, keepLease: false };
+  const begun = existsSync(tokenFile());
+  const token = begun ? readFileSync(tokenFile(), 'utf8').trim() : randomUUID();
+  if (!begun && (name === 'deploy' || name === 'go-live')) writeFileSync(tokenFile(), token, { mode: 0o600 });
+  return { leaseToken: token, keepLease: begun || name === 'deploy' };
 }
 
 function author(): { actor: string; run: string } {
