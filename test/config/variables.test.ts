@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.js';
 import { missingVariables } from '../../src/config/missing-variables.js';
-import { resolveStep } from '../../src/config/resolve-step.js';
 import { resolveVariables, variablesIn } from '../../src/config/variables.js';
 
 const values: Record<string, string> = { NAME: 'Ada', EMPTY: '', DOLLAR: '$NAME $$', _x1: 'y' };
@@ -95,47 +94,5 @@ smoke:
   test('can be asked for by section', () => {
     expect(missingVariables(config, lookup, ['services'])).toHaveLength(1);
     expect(missingVariables(config, () => 'x', ['services'])).toEqual([]);
-  });
-});
-
-describe('a smoke step', () => {
-  const [scenario] = loadConfig(
-    `app: shop
-environments: { p: { hosts: [a@192.0.2.1] } }
-smoke:
-  - post: /u/$NAME
-    headers: { X-Name: $NAME }
-    json: { name: $NAME, price: $$5 }
-    capture: { id: $NAME.id }
-    expect:
-      headers: { X-Name: $NAME, X-Other: { matches: "^$NAME$" } }
-      json: { $.name: $NAME, $.n: 1, $.m: { equals: $NAME, matches: "$NAME" } }
-      text: { contains: $NAME, matches: "a$NAME" }
-`,
-    'slipway.yml',
-  ).smoke;
-  const step = scenario?.steps[0];
-
-  test('is resolved where variables are allowed and nowhere else', () => {
-    if (step === undefined) throw new Error('no step');
-    expect(resolveStep(step, lookup, 'smoke')).toEqual({
-      ...step,
-      url: '/u/Ada',
-      headers: { 'X-Name': 'Ada' },
-      json: { name: 'Ada', price: '$5' },
-      capture: { id: '$NAME.id' },
-      expect: {
-        headers: { 'X-Name': 'Ada', 'X-Other': { matches: '^$NAME$' } },
-        json: { '$.name': 'Ada', '$.n': 1, '$.m': { equals: 'Ada', matches: '$NAME' } },
-        text: { contains: ['Ada'], absent: [], matches: ['a$NAME'] },
-      },
-    });
-  });
-
-  test('names the place of a variable without a value', () => {
-    if (step === undefined) throw new Error('no step');
-    expect(() => resolveStep(step, () => undefined, 'smoke[0]')).toThrow(
-      'smoke[0].post: the variable `NAME` has no value',
-    );
   });
 });

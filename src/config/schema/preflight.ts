@@ -77,6 +77,10 @@ const repository = section('What must hold of the repository.', {
   changelog: relativePath('The changelog, which must have an entry for the tag.', 'CHANGELOG.md').exactOptional(),
   clean: z.boolean().exactOptional().meta({ description: 'No changes outside the commit.' }),
   secrets: z.boolean().prefault(true).meta({ description: 'Look for credentials in the tracked files.' }),
+  'secrets-except': z
+    .array(relativePath('A tracked file or folder.'))
+    .prefault([])
+    .meta({ description: 'Files and folders in which credentials are made up, such as test fixtures.', examples: [['test/fixtures']] }),
 });
 
 const bundle = section('What the built frontend must look like.', {
@@ -183,7 +187,7 @@ export const preflight = section(
       .prefault({})
       .meta({
         description: 'What a failed check does, by id or by the beginning of ids.',
-        examples: [{ 'preflight.host.load': 'warn' }],
+        examples: [{ 'preflight.resources.load': 'warn' }],
       }),
   },
 );
