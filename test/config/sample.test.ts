@@ -140,7 +140,14 @@ const meaning: Config = {
       values: { NODE_ENV: 'production' },
       cors: ['CORS_ORIGIN'],
     },
-    repository: { tag: true, branch: 'release', changelog: 'CHANGELOG.md', clean: true, secrets: false },
+    repository: {
+      tag: true,
+      branch: 'release',
+      changelog: 'CHANGELOG.md',
+      clean: true,
+      secrets: true,
+      secretsExcept: ['test/fixtures'],
+    },
     tests: ['npm test'],
     coverage: { file: 'coverage/coverage-summary.json', lines: 0.8 },
     audit: { command: 'npm audit --audit-level=high' },
@@ -151,7 +158,7 @@ const meaning: Config = {
       noSourceMaps: false,
       noConsole: true,
     },
-    severity: { 'preflight.host.load': 'warn' },
+    severity: { 'preflight.resources.load': 'warn' },
   },
   smoke: [
     {
@@ -276,7 +283,7 @@ describe('the smallest config', () => {
         monitors: [],
         logs: [],
         env: { required: [], strong: [], strongBits: 128, forbid: {}, types: {}, values: {}, cors: [] },
-        repository: { branch: 'main', secrets: true },
+        repository: { branch: 'main', secrets: true, secretsExcept: [] },
         tests: [],
         severity: {},
       },
