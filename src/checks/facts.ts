@@ -146,10 +146,15 @@ function rootFacts(values: Map<string, string[]>, text: (key: string) => string)
     content: text('root-content'),
     unwritable: values.get('unwritable') ?? [],
     ...(values.has('root-owner') ? { owner: text('root-owner') } : {}),
-    // `.slipway/app` holds the app and its environment.
-    ...(values.has('root-app') ? { app: text('root-app').split(' ')[0] ?? '', environment: text('root-app').split(' ')[1] ?? '' } : {}),
+    ...(values.has('root-app') ? ownerOf(text('root-app')) : {}),
     ...(values.has('probe') ? { probe: text('probe') } : {}),
   };
+}
+
+/** `.slipway/app` holds the app and its environment. */
+function ownerOf(line: string): Pick<RootFacts, 'app' | 'environment'> {
+  const [app, environment] = cut(line);
+  return { app, ...(environment === '' ? {} : { environment }) };
 }
 
 /** `port address uid pid own unit name`; address and port in hexadecimal where they come from /proc/net/tcp. */

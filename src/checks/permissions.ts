@@ -7,11 +7,11 @@ export const permissions: readonly HostCheck[] = [
     family: 'permissions', scope: 'host', requirement: [], severity: 'block',
     remedy: 'Choose an empty folder of its own for the app (environments.<name>.root). Nothing was written there.',
     run({ facts: { root } }, { config, environmentName }) {
-      const expected = `a folder of ${config.app} ${environmentName} alone, empty, or not there yet`;
+      const expected = `a folder of ${config.app} in ${environmentName} alone, empty, or not there yet`;
       if (root.exists === 'not-a-folder') return fail(`${root.path} is not a folder`, expected);
       if (root.exists === 'no') return pass(`${root.path} is not there yet`, expected);
-      if (root.app === config.app && root.environment === environmentName) return pass(`${root.path} of ${config.app} ${environmentName}`, expected);
-      if (root.app !== undefined) return fail(`${root.path} belongs to ${root.app} ${root.environment ?? ''}`, expected);
+      if (root.app === config.app && root.environment === environmentName) return pass(`${root.path} of ${config.app} in ${environmentName}`, expected);
+      if (root.app !== undefined) return fail(`${root.path} belongs to ${root.app} in ${root.environment ?? 'no environment'}`, expected);
       return verdict(root.content === '', root.content === '' ? `${root.path} is empty` : `${root.path} holds ${root.content}`, expected);
     },
   },

@@ -8,7 +8,7 @@ export const ports: readonly HostCheck[] = [
     title: 'The app\'s ports are free or its own',
     family: 'ports', scope: 'host', requirement: ['PF-09'], severity: 'block',
     remedy: 'Stop what holds the port, or give the service another port in slipway.yml.',
-    run({ facts }, { config }) {
+    run({ facts }, { config, environmentName }) {
       const wanted = Object.entries(config.services).flatMap(([name, service]) => (service.port === undefined ? [] : [{ name, port: service.port }]));
       if (wanted.length === 0) return undefined;
       const states = wanted.map(({ name, port }) => ({ name, port, holders: facts.listeners.filter((listener) => listener.port === port) }));
@@ -16,7 +16,8 @@ export const ports: readonly HostCheck[] = [
       // Without the right to see the holder, a port that is taken may still be the app's (another user's unit).
       const foreign = states.filter(({ holders }) => holders.some(({ own }) => own === 'no'));
       const unseen = states.filter(({ holders }) => holders.length > 0 && holders.every(({ own }) => own === 'unknown'));
-      const blocked = facts.root.app === config.app ? foreign : [...foreign, ...unseen];
+      const installed = facts.root.app === config.app && facts.root.environment === environmentName;
+      const blocked = installed ? foreign : [...foreign, ...unseen];
       if (blocked.length > 0) {
         return fail(blocked.map(({ port, holders }) => `${port} is held by ${describe(holders)}`).join('; '), `${expected}: free or the app's own`, {
           remedy: `On the host: sudo ss -ltnp 'sport = :${blocked[0]?.port ?? ''}' names the process. Stop it, or give the service another port in slipway.yml.`,

@@ -9,7 +9,7 @@ export const repository: readonly RunnerCheck[] = [
     id: 'preflight.repository.credentials',
     title: 'No credentials in tracked files',
     family: 'repository', scope: 'runner', requirement: ['PF-17'], severity: 'block',
-    remedy: `Change the secret where it is used (it is in the history for good), keep the new one in the environment's secrets, and remove it here. A line that only looks like one may end in "${ALLOW_MARK}".`,
+    remedy: `Change the secret where it is used (it is in the history for good), keep the new one in the environment's secrets, and remove it here. A line that only looks like one may end in "${ALLOW_MARK}"; folders of made-up ones go under preflight.repository.secrets-except.`,
     run({ repository: facts }) {
       if (facts?.credentials === undefined) return undefined;
       const { findings, files } = facts.credentials;

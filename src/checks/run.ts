@@ -1,6 +1,7 @@
 import { environmentOf } from '../config/environment.js';
 import type { Config, Environment } from '../config/schema.js';
 import type { Lookup } from '../config/variables.js';
+import { UserError } from '../evidence/errors.js';
 import type { Evidence } from '../evidence/record.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { catalogue } from './catalogue.js';
@@ -29,7 +30,7 @@ export interface PreflightInput {
 
 /**
  * Puts every check of the catalogue to the facts and returns the records, also told to `reporter`.
- * @throws UserError when the config has no such environment.
+ * @throws UserError when the config has no such environment, or gives a severity to no check.
  * Checks of hosts that could not be reached are not asked: `preflight.network.ssh` says why.
  */
 export function runPreflight(input: PreflightInput): Evidence[] {
@@ -38,6 +39,7 @@ export function runPreflight(input: PreflightInput): Evidence[] {
   const context: CheckContext = {
     config, environment, environmentName: input.environment, now, ...(input.release === undefined ? {} : { release: input.release }),
   };
+  refuseUnknownNames(config.preflight.severity);
   const settings = settingsOf(config, input.appEnv, input.lookup, input.elsewhere);
   const records: Evidence[] = [];
   for (const check of catalogue) {
@@ -62,14 +64,31 @@ function ask(check: Check, input: PreflightInput, settings: Settings, context: C
   }
 }
 
+/** A misspelt name would leave a check as strict, or as lax, as nobody wanted. */
+function refuseUnknownNames(configured: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(configured).filter((name) => !catalogue.some((check) => matches(check.id, name)));
+  if (unknown.length === 0) return;
+  const families = [...new Set(catalogue.map(({ family }) => family))].join(', ');
+  throw new UserError(`preflight.severity names no check: ${unknown.join(', ')}`, {
+    remedy: `Name a check as docs/checks.md does, or a family: ${families}.`,
+  });
+}
+
+function fullName(name: string): string {
+  return name === 'preflight' || name.startsWith('preflight.') ? name : `preflight.${name}`;
+}
+
+function matches(id: string, name: string): boolean {
+  return id === fullName(name) || id.startsWith(`${fullName(name)}.`);
+}
+
 /** The longest matching entry of `preflight.severity` decides: a whole id or the beginning of one, up to a dot. */
 export function severityOf(check: Pick<Check, 'id' | 'severity'>, configured: Readonly<Record<string, Severity | 'off'>>): Severity | 'off' {
   let best = 0;
   let severity: Severity | 'off' = check.severity;
   for (const [name, wanted] of Object.entries(configured)) {
-    const full = name === 'preflight' || name.startsWith('preflight.') ? name : `preflight.${name}`;
-    if ((check.id === full || check.id.startsWith(`${full}.`)) && full.length > best) {
-      best = full.length;
+    if (matches(check.id, name) && fullName(name).length > best) {
+      best = fullName(name).length;
       severity = wanted;
     }
   }

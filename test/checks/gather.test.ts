@@ -300,6 +300,16 @@ preflight:
     expect(facts.repository).toBeUndefined();
   });
 
+  it('leaves out the folders in which credentials are made up', async () => {
+    const workspace = join(folder, 'made-up');
+    put(workspace, { 'test/fixtures/a.js': AWS, 'src/b.js': AWS });
+    git(folder, 'init', '--quiet', workspace);
+    git(workspace, 'add', '--all');
+    const config = configWith('preflight: { repository: { secrets-except: [test/fixtures] } }');
+    const facts = await gatherRunnerFacts({ config, workspace, env });
+    expect(facts.repository?.credentials?.findings.map(({ file }) => file)).toEqual(['src/b.js']);
+  });
+
   it('knows which commands it will need', () => {
     const config = configWith('release: { build: [npm ci, "cd web && npm run build", "FOO=1 make"] }\npreflight: { tests: [python3 -m pytest], audit: true }\nsmoke: [{ name: own, run: ./smoke.sh }]');
     expect(commandNames(config)).toEqual(['bash', 'git', 'npm', 'python3']);

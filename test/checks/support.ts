@@ -34,7 +34,7 @@ export const HEALTHY: HostFacts = {
   login: { user: 'deploy', uid: 1000, groups: ['deploy'], home: '/home/deploy', shell: '/bin/bash' },
   cpus: 4, memory: { total: 8e9, available: 6e9 }, swap: { total: 0, free: 0 }, load: [0.47, 0.52, 0.35],
   disk: { total: 96e9, free: 80e9 }, inodes: { total: 6e6, free: 5e6 }, mountOptions: ['rw', 'relatime'],
-  root: { path: '/srv/demo', exists: 'yes', parent: '/srv/demo', parentReal: '/srv/demo', parentWritable: true, owner: 'deploy 1000 755', app: 'demo', content: '.slipway current releases', probe: 'ok', unwritable: [] },
+  root: { path: '/srv/demo', exists: 'yes', parent: '/srv/demo', parentReal: '/srv/demo', parentWritable: true, owner: 'deploy 1000 755', app: 'demo', environment: 'production', content: '.slipway current releases', probe: 'ok', unwritable: [] },
   versions: { node: '24.1.0', npm: '11.0.0', pm2: '7.0.4', python3: '3.11.2', nginx: '1.22.1', bash: '5.2.15' },
   elsewhere: {}, tools: {}, features: { 'find -printf': true, flock: true },
   clock: { begin: NOW.getTime(), end: NOW.getTime() + 100, timezone: 'UTC', synchronised: 'yes' },

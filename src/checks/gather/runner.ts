@@ -16,8 +16,6 @@ export interface RunnerQuestions {
   readonly env: ProcessOptions['env'];
   /** What is released: `refs/tags/v1.2.3` or `v1.2.3`. */
   readonly ref?: string;
-  /** Paths the search for credentials leaves out. */
-  readonly secretsExcept?: readonly string[];
   readonly reporter?: Reporter;
   readonly signal?: AbortSignal;
 }
@@ -27,7 +25,7 @@ const COMMAND_LIMIT = 30 * 60_000;
 
 /** Finds out about the runner and the workspace, and runs the tests and the audit the config asks for. */
 export async function gatherRunnerFacts(questions: RunnerQuestions): Promise<RunnerFacts> {
-  const { config, workspace, env, ref, signal, secretsExcept } = questions;
+  const { config, workspace, env, ref, signal } = questions;
   const { preflight } = config;
   const optional = signal === undefined ? {} : { signal };
   const names = commandNames(config);
@@ -37,7 +35,7 @@ export async function gatherRunnerFacts(questions: RunnerQuestions): Promise<Run
     workspace, env, ...optional,
     secrets: preflight.repository.secrets,
     branch: preflight.repository.branch,
-    ...(secretsExcept === undefined ? {} : { secretsExcept }),
+    secretsExcept: preflight.repository.secretsExcept,
     ...(preflight.repository.clean === undefined ? {} : { clean: preflight.repository.clean }),
     ...(preflight.repository.tag === undefined ? {} : { tag: preflight.repository.tag }),
     ...(preflight.repository.changelog === undefined ? {} : { changelog: preflight.repository.changelog }),

@@ -3,7 +3,7 @@
 #
 # $1        root folder of the app
 # others    questions, one per argument:
-#   app=NAME        the app that may own the root folder
+#   app=NAME        the app that may own the root folder (the first word of its .slipway/app)
 #   path=DIR        a folder put before PATH (~/ is the login's home)
 #   tool=NAME       is this command there?
 #   feature=yes     do the GNU tools Slipway itself uses behave? (always asked by Slipway)

@@ -53,7 +53,8 @@ export const hostCases: Case[] = [
 
   { id: 'preflight.permissions.root-folder', when: 'it is the app\'s', says: 'pass' },
   { id: 'preflight.permissions.root-folder', when: 'it is not there yet', facts: { root: { ...root, exists: 'no' } }, says: 'pass' },
-  { id: 'preflight.permissions.root-folder', when: 'another app lives there', facts: { root: { ...root, app: 'other' } }, says: 'fail', words: /belongs to the app other/ },
+  { id: 'preflight.permissions.root-folder', when: 'another app lives there', facts: { root: { ...root, app: 'other' } }, says: 'fail', words: /belongs to other in production/ },
+  { id: 'preflight.permissions.root-folder', when: 'staging lives there', facts: { root: { ...root, environment: 'staging' } }, says: 'fail', words: /belongs to demo in staging/ },
   { id: 'preflight.permissions.root-folder', when: 'it holds somebody\'s files', facts: { root: { path: '/srv/demo', exists: 'yes', parent: '/srv/demo', parentReal: '/srv/demo', parentWritable: true, content: 'index.html', unwritable: [] } }, says: 'fail', words: /index\.html/ },
   { id: 'preflight.permissions.root-folder', when: 'it is a file', facts: { root: { ...root, exists: 'not-a-folder' } }, says: 'fail' },
   { id: 'preflight.permissions.write', when: 'the probe did all', says: 'pass' },
