@@ -25,6 +25,8 @@ export interface SummaryInput {
   readonly verdict?: Status;
   /** One sentence on how it ended, such as `failed in smoke; went back to 2026…`. */
   readonly outcome?: string | undefined;
+  /** The error that ended the run, whole: shown as it stands under the heading. */
+  readonly failure?: string | undefined;
   /** Milliseconds of the whole run. */
   readonly duration?: number | undefined;
   readonly releases?: readonly ReleaseChange[];
@@ -49,7 +51,14 @@ function heading(input: SummaryInput): string[] {
     input.url === undefined ? undefined : codeMarkdown(input.url),
   ].filter((fact) => fact !== undefined);
   const title = `## ${ICONS[verdict]} ${escapeMarkdown(input.action)} of ${escapeMarkdown(input.app)} to ${escapeMarkdown(input.environment)}: ${VERDICTS[verdict]}`;
-  return [title, '', facts.join(' · '), '', ...(input.notes ?? []).flatMap((note) => [escapeMarkdown(note), ''])];
+  return [title, '', facts.join(' · '), '', ...(input.notes ?? []).flatMap((note) => [escapeMarkdown(note), '']), ...failureText(input.failure)];
+}
+
+/** Long errors carry the last lines of a service: enough of them to see the cause, not the whole log. */
+const FAILURE_LIMIT = 8000;
+
+function failureText(failure: string | undefined): string[] {
+  return failure === undefined ? [] : [fencedMarkdown(failure.slice(0, FAILURE_LIMIT), 'text'), ''];
 }
 
 function releaseTable(releases: readonly ReleaseChange[]): string[] {

@@ -49,13 +49,13 @@ export async function runAction(name: CommandName): Promise<void> {
     failure = error instanceof Error ? error : new Error(String(error));
   }
   write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
-  await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(failure.message), started });
+  await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });
   if (failure === undefined) {
     process.exitCode = 0;
     return;
   }
-  const remedy = failure instanceof UserError && failure.remedy !== undefined ? `\n${failure.remedy}` : '';
-  core.setFailed(redactor.redact(`${failure.message}${remedy}`));
+  if (ledger.failure !== undefined) core.warning(`not all evidence could be written: ${ledger.failure.message}`);
+  core.setFailed(redactor.redact(explained(failure)));
   if (!(failure instanceof UserError)) core.debug(redactor.redact(failure.stack ?? ''));
 }
 
@@ -74,6 +74,11 @@ export async function runPost(): Promise<void> {
   } catch (error) {
     core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${error instanceof Error ? error.message : String(error)}`));
   }
+}
+
+/** What happened and what to do next. */
+function explained(error: Error): string {
+  return error instanceof UserError && error.remedy !== undefined ? `${error.message}\n${error.remedy}` : error.message;
 }
 
 function readInputs(): Settings {
@@ -149,7 +154,8 @@ async function writeSummary(
     environment: run.environment,
     url: run.url,
     ...(run.failure === undefined ? {} : { verdict: 'fail' as const }),
-    outcome: outputs.outcome ?? run.failure,
+    outcome: outputs.outcome,
+    failure: run.failure,
     duration: performance.now() - run.started,
     releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),
     records: run.ledger.records,
