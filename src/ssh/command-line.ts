@@ -1,11 +1,11 @@
 import { quote } from './quote.js';
-import { elevate } from './sudo.js';
+import { announce, elevate } from './sudo.js';
 
 /** One exec request: the command line, and what its input must begin with. */
 export interface CommandLine {
   readonly text: string;
   readonly prefix: string;
-  /** Set when the command goes through sudo. */
+  /** Set when the command runs as root: what it says on stderr, with its process id, before anything of its own. */
   readonly marker: string | undefined;
 }
 
@@ -21,13 +21,15 @@ const LONGEST = 128 * 1024 - 1;
  */
 export function commandLine(script: string, args: readonly string[], how: {
   readonly path: readonly string[];
-  readonly sudo?: { readonly password: string | undefined } | undefined;
+  /** Through sudo, or as the root one is logged in as; `undefined` for any other user. */
+  readonly root?: { readonly sudo: boolean; readonly password?: string | undefined } | undefined;
 }): CommandLine {
   const words = how.path.length === 0 ? ['/bin/sh', '-c', script, 'slipway', ...args]
     : ['/bin/sh', '-c', WITH_PATH, 'slipway', how.path.join(':'), script, ...args];
-  const elevated = how.sudo === undefined ? undefined : elevate(words, how.sudo.password);
+  const elevated = how.root === undefined ? undefined : how.root.sudo ? elevate(words, how.root.password) : announce(words);
   const [shell, option, ...rest] = elevated?.words ?? words;
-  const text = [shell, option, ...rest.map(quote)].join(' ');
+  // `exec`: without it some login shells stay in between, and turn the end by a signal into an exit code.
+  const text = ['exec', shell, option, ...rest.map(quote)].join(' ');
   const bytes = Buffer.byteLength(text);
   if (bytes > LONGEST) throw new Error(`The remote command line is ${bytes} bytes long; ${LONGEST} are allowed. Send data on standard input.`);
   return { text, prefix: elevated?.prefix ?? '', marker: elevated?.marker };

@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
+import { Readable, type Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { commandLine } from './command-line.js';
 import { untilStopped } from './dial.js';
@@ -12,6 +12,8 @@ import type { Connection, ExecOptions, ExecResult, HostAddress, Session } from '
 const CLOSE_LIMIT = 1_000;
 /** How long opening a channel may take, in milliseconds, when the call has no limit of its own. */
 const OPEN_LIMIT = 30_000;
+/** A session counts for the server a moment longer than for us: how long to wait before asking again, in milliseconds. */
+const RETRY = [50, 150, 400];
 
 type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
@@ -65,8 +67,16 @@ export class SshConnection implements Connection {
   }
 
   async exec(script: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
-    const command = await this.start(script, args, options, (begin) => begin(options));
-    return await command.ended;
+    const { input } = options;
+    // It may fail before there is a command to tell: then the command finds it failed.
+    if (input instanceof Readable) input.on('error', () => {});
+    try {
+      const command = await this.start(script, args, options, (begin) => begin(options));
+      return await command.ended;
+    } finally {
+      // Whatever the command did not read: whoever fills the stream must not wait for ever.
+      if (input instanceof Readable && !input.readableEnded) input.destroy();
+    }
   }
 
   async open(script: string, args: readonly string[] = [], options: { sudo?: boolean | undefined } = {}): Promise<Session> {
@@ -109,10 +119,10 @@ export class SshConnection implements Connection {
    * the event loop: a short command's output and exit code may already be in the next packet.
    */
   private async start<T>(script: string, args: readonly string[], options: ExecOptions, make: (begin: (options: ExecOptions) => RemoteCommand) => T): Promise<T> {
-    const sudo = options.sudo === true && this.user !== 'root' ? { password: this.parts.sudoPassword || undefined } : undefined;
-    const line = commandLine(script, args, { path: this.parts.host.path, sudo });
+    const root = this.user === 'root' ? { sudo: false } : options.sudo === true ? { sudo: true, password: this.parts.sudoPassword || undefined } : undefined;
+    const line = commandLine(script, args, { path: this.parts.host.path, root });
     this.calls += 1;
-    this.parts.debug(`${this.name}: call ${this.calls}, ${line.text.length} characters${sudo === undefined ? '' : ', as root'}`);
+    this.parts.debug(`${this.name}: call ${this.calls}, ${line.text.length} characters${root?.sudo === true ? ', by sudo' : ''}`);
     const begin = (channel: ClientChannel) => (own: ExecOptions) => {
       const command = new RemoteCommand(channel, {
         ...own, where: this.parts.where, user: this.user, prefix: line.prefix, marker: line.marker,
@@ -122,18 +132,24 @@ export class SshConnection implements Connection {
       void command.ended.catch(() => {}).finally(() => this.commands.delete(command));
       return command;
     };
-    try {
-      return await this.channel(options.limit ?? OPEN_LIMIT, options.signal,
-        (client, done) => client.exec(line.text, done), (channel) => make(begin(channel)));
-    } catch (error) {
-      if (error instanceof SshError) throw error;
-      if (reasonOf(error) === undefined) {
-        throw this.error('exec', 'the server does not run commands for this user.',
-          'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', error);
+    for (const pause of [...RETRY, undefined]) {
+      try {
+        return await this.channel(options.limit ?? OPEN_LIMIT, options.signal,
+          (client, done) => client.exec(line.text, done), (channel) => make(begin(channel)));
+      } catch (error) {
+        if (error instanceof SshError) throw error;
+        if (reasonOf(error) === undefined) {
+          throw this.error('exec', 'the server does not run commands for this user.',
+            'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', error);
+        }
+        if (pause === undefined) {
+          throw this.error('max-sessions', `the server refuses another channel; ${this.commands.size} are open.`,
+            'Raise MaxSessions in sshd_config (its default is 10).', error);
+        }
+        await new Promise((resolve) => { setTimeout(resolve, pause); });
       }
-      throw this.error('max-sessions', `the server refuses another channel; ${this.commands.size} are open.`,
-        'Raise MaxSessions in sshd_config (its default is 10).', error);
     }
+    throw new Error('The last try either returned or threw.');
   }
 
   /** Opens one channel, for at most `limit` milliseconds. One that comes too late is closed again. */
@@ -168,7 +184,7 @@ export class SshConnection implements Connection {
     const inner = channel as unknown as { outgoing: { id: number; state: string } };
     const { _protocol: protocol } = this.parts.client as unknown as { _protocol: { signal(id: number, name: string): void } };
     if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof') protocol.signal(inner.outgoing.id, signal);
-    // The server signals as the login user, and so cannot reach what runs as root.
+    // What runs as root is out of the server's reach: it signals as the login user, and for root not at all.
     if (rootPid !== undefined) void this.exec(KILL_TREE, [String(rootPid), signal], { sudo: true, limit: CLOSE_LIMIT }).catch(() => {});
   }
 

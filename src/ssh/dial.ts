@@ -64,7 +64,8 @@ async function resolve(host: HostAddress, where: Where): Promise<Address[]> {
 }
 
 function explain(error: Error, host: HostAddress, addresses: readonly Address[], where: Where): SshError {
-  const inner: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  // With several addresses net gives an AggregateError; the first one's error stands for all.
+  const inner: unknown = 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error;
   const code = codeOf(inner) ?? codeOf(error);
   const target = addresses.map(({ address }) => (isIP(address) === 6 ? `[${address}]:${host.port}` : `${address}:${host.port}`)).join(', ');
   switch (code) {
@@ -92,7 +93,7 @@ function explain(error: Error, host: HostAddress, addresses: readonly Address[],
 export const FIREWALL = 'A firewall may drop the packets: allow this machine\'s address on the server\'s SSH port, or use a jump host.';
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** `promise`, or the reason of `stop` when that comes first. */

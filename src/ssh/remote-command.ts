@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { SshError, type SshErrorKind, type Where } from './errors.js';
 import { LineSplitter, Tail } from './output.js';
@@ -19,7 +18,7 @@ export interface RemoteCommandOptions extends ExecOptions {
   readonly user: string;
   /** Sent before the input. */
   readonly prefix: string;
-  /** Set when the command goes through sudo. */
+  /** Set when the command runs as root: see sudo.ts. */
   readonly marker: string | undefined;
   /** Sends a signal to the command. */
   readonly kill: (signal: 'TERM' | 'KILL', rootPid: number | undefined) => void;
@@ -200,8 +199,6 @@ export class RemoteCommand {
     this.done = true;
     for (const timer of this.timers) clearTimeout(timer);
     this.options.signal?.removeEventListener('abort', this.aborted);
-    const { input } = this.options;
-    if (input instanceof Readable && !input.readableEnded) input.destroy();
     if (!this.closed) this.channel.close();
     const outcome = this.outcome();
     if ('code' in outcome) this.settle.resolve(outcome);
@@ -218,9 +215,10 @@ export class RemoteCommand {
       return { error: this.error('signal', `the command was ended by ${this.exit.signal}.`,
         this.exit.signal === 'SIGKILL' ? 'The kernel kills what uses up the memory: look at `dmesg` on the server.' : undefined) };
     }
-    const refused = this.gate?.error(this.exit.code, this.options.where, this.options.user);
+    const refused = this.options.user === 'root' ? undefined : this.gate?.error(this.exit.code, this.options.where, this.options.user);
     if (refused !== undefined) return { error: refused };
-    return { code: this.exit.code, stdout: this.stdout.toString(), stderr: this.stderr.toString() };
+    // As root without sudo nobody refuses, but a login shell may fail to start the command at all, and says why.
+    return { code: this.exit.code, stdout: this.stdout.toString(), stderr: (this.gate?.said ?? '') + this.stderr.toString() };
   }
 }
 

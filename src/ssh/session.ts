@@ -7,13 +7,19 @@ const END_LIMIT = 30_000;
 /** A remote command that is spoken to in lines. */
 export class LineSession implements Session {
   private readonly lines: string[] = [];
-  private waiting: ((line: string) => void) | undefined;
+  private waiting: { readonly line: (line: string) => void; readonly end: (error: unknown) => void } | undefined;
+  /** Why no further line will come. */
+  private over: unknown;
   private command!: RemoteCommand;
 
   /** `start` gets the sink for the lines of stdout, and returns the command. */
   static begin(start: (onLine: (line: string) => void) => RemoteCommand): LineSession {
     const session = new LineSession();
     session.command = start((line) => session.take(line));
+    session.ended.then(
+      ({ code }) => session.finish(session.command.error('ended', `the command ended with exit code ${code} instead of answering.`)),
+      (error: unknown) => session.finish(error),
+    );
     return session;
   }
 
@@ -25,24 +31,18 @@ export class LineSession implements Session {
     const next = this.lines.shift();
     if (next !== undefined) return next;
     if (this.waiting !== undefined) throw new Error('Another call of nextLine is still waiting.');
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await Promise.race([
-        new Promise<string>((resolve, reject) => {
-          this.waiting = resolve;
-          timer = setTimeout(() => reject(this.command.error('timeout', `no answer within ${limit / 1000} s.`)), limit);
-        }),
-        this.ended.then((result) => {
-          // Its last words may have come with its end.
-          const line = this.lines.shift();
-          if (line !== undefined) return line;
-          throw this.command.error('ended', `the command ended with exit code ${result.code} instead of answering.`);
-        }),
-      ]);
-    } finally {
-      clearTimeout(timer);
-      this.waiting = undefined;
-    }
+    return await new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => this.waiting?.end(this.command.error('timeout', `no answer within ${limit / 1000} s.`)), limit);
+      const settle = () => {
+        clearTimeout(timer);
+        this.waiting = undefined;
+      };
+      this.waiting = {
+        line: (line) => { settle(); resolve(line); },
+        end: (error) => { settle(); reject(error as Error); },
+      };
+      if (this.over !== undefined) this.waiting.end(this.over);
+    });
   }
 
   write(text: string): void {
@@ -62,11 +62,12 @@ export class LineSession implements Session {
   }
 
   private take(line: string): void {
-    if (this.waiting === undefined) {
-      this.lines.push(line);
-      return;
-    }
-    this.waiting(line);
-    this.waiting = undefined;
+    if (this.waiting === undefined) this.lines.push(line);
+    else this.waiting.line(line);
+  }
+
+  private finish(error: unknown): void {
+    this.over = error;
+    this.waiting?.end(error);
   }
 }

@@ -42,7 +42,17 @@ shift
 exec "$@"
 `;
 
-/** A command line wrapped for sudo, and what must come before the command's input. */
+/**
+ * For a login as root: says the marker and the process id, so that the command can be told to end. sshd does not pass
+ * on signals there ("session signalling requires privilege separation", OpenSSH's session.c).
+ */
+const ANNOUNCE = `
+printf '%s %s\\n' "$1" "$$" >&2
+shift
+exec "$@"
+`;
+
+/** A command line that runs as root, and what must come before the command's input. */
 export interface Elevated {
   readonly words: readonly string[];
   readonly prefix: string;
@@ -56,13 +66,21 @@ export interface Elevated {
  */
 export function elevate(words: readonly string[], password: string | undefined): Elevated {
   if (password !== undefined && /[\n\r\0]/.test(password)) throw new Error('The sudo password has a line break or a NUL in it.');
-  const marker = `slipway-root-${randomBytes(12).toString('hex')}`;
+  const marker = newMarker();
   return {
     words: ['/bin/sh', '-c', OUTER, 'slipway', marker, password === undefined ? 'nothing' : 'password', INNER, ...words],
     prefix: `${password === undefined ? '' : `${password}\n${password}\n`}${marker}\n`,
     marker,
   };
 }
+
+/** Wraps `words` for a login that is root already. */
+export function announce(words: readonly string[]): Elevated {
+  const marker = newMarker();
+  return { words: ['/bin/sh', '-c', ANNOUNCE, 'slipway', marker, ...words], prefix: '', marker };
+}
+
+const newMarker = () => `slipway-root-${randomBytes(12).toString('hex')}`;
 
 /** Separates what sudo says from what the command says on stderr. */
 export class SudoGate {
@@ -85,10 +103,15 @@ export class SudoGate {
     return rest;
   }
 
+  /** What was said before the command began to speak, as long as it has not. */
+  get said(): string {
+    return this.before.toString('utf8');
+  }
+
   /** The error for a command that ended with `code` before it ran; `undefined` when it did run. */
   error(code: number, where: Where, user: string): SshError | undefined {
     if (this.pid !== undefined) return undefined;
-    const said = this.before.toString('utf8').trim();
+    const said = this.said.trim();
     const message = [MESSAGES[code]?.message(user) ?? `sudo did not run the command for ${user} (exit code ${code}).`,
       ...said.split('\n').filter((line) => line !== '').slice(-5).map((line) => `  sudo says: ${line}`)].join('\n');
     return new SshError('sudo', where, message, {

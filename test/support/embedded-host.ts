@@ -119,7 +119,7 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions = {}): Prom
     client.on('authentication', (context) => authenticate(context, { user, allowed, faults, methods: options.methods ?? ['publickey'] }));
     client.on('ready', () => accept(client, faults, run));
   });
-  const tcp = createServer((socket) => {
+  const tcp = createServer({ noDelay: true }, (socket) => {
     connections += 1;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -193,7 +193,7 @@ function accept(client: Connection, faults: Faults, run: Run): void {
   client.on('tcpip', (take, refuse, info) => {
     if (faults.noForwarding === true) return refuse();
     // Tests stay on loopback.
-    const target = connectTcp({ host: info.destIP === 'localhost' ? '127.0.0.1' : info.destIP, port: info.destPort });
+    const target = connectTcp({ host: info.destIP === 'localhost' ? '127.0.0.1' : info.destIP, port: info.destPort, noDelay: true });
     if (!/^(127\.|::1$|localhost$)/.test(info.destIP)) target.destroy(new Error('not on loopback'));
     target.once('error', () => refuse());
     target.once('connect', () => {
@@ -219,6 +219,8 @@ function serve(child: ChildProcess, client: Connection, channel: ServerChannel, 
   forwardOutput(stdout, (chunk, done) => write(channel, chunk, done));
   forwardOutput(stderr, (chunk, done) => write(channel.stderr, chunk, done));
 
+  // ssh2 ignores signals once the input has ended; sshd does not.
+  session.on('end', () => { (session as unknown as { _ending: boolean })._ending = false; });
   session.on('signal', (_agree, _refuse, info) => signalGroup(child, `SIG${info.name}` as NodeJS.Signals));
   let over = false;
   let gone = false;
