@@ -32,6 +32,8 @@ export type JournalEvent =
   /** Confirmed: it counts for keep-N and as a target of rollbacks. */
   | (Common & { readonly event: 'good' })
   | (Common & { readonly event: 'bad'; readonly reason: string })
+  /** `current` names it, but its services are not healthy; what it was before, it stays. */
+  | (Common & { readonly event: 'unhealthy'; readonly reason: string })
   /** A dead run's traces of this release were removed by a later one. */
   | (Common & { readonly event: 'undone'; readonly found: string })
   | (Common & { readonly event: 'removed' });
@@ -126,6 +128,9 @@ export function readHistory(lines: Iterable<string>): History {
         record.reason = event.reason;
         staging.delete(event.release);
         break;
+      case 'unhealthy':
+        switching = undefined;
+        break;
       case 'undone':
         staging.delete(event.release);
         if (switching?.release === event.release) switching = undefined;
@@ -157,14 +162,16 @@ function newRecord(event: JournalEvent): Draft {
   };
 }
 
-const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'undone', 'removed']);
+const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'unhealthy', 'undone', 'removed']);
 
 function parseEvent(line: string): JournalEvent | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { event, release } = value as Record<string, unknown>;
-    if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string') return undefined;
+    const { event, release, at, previous, slot } = value as Record<string, unknown>;
+    if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string' || typeof at !== 'string') return undefined;
+    if (event === 'switching' && typeof previous !== 'string') return undefined;
+    if (event === 'staged' && slot !== 'blue' && slot !== 'green') return undefined;
     return value as JournalEvent;
   } catch {
     return undefined;

@@ -2,9 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../evidence/errors.js';
 import type { Session } from '../ssh/types.js';
 
-/** A lease lives this long without a beat (DESIGN §4, law 7). */
-export const LEASE_SECONDS = 60;
-const BEAT_MS = 10_000;
+export interface LeaseTimes {
+  /** How long a lease lives without a beat (DESIGN §4, law 7). */
+  readonly seconds: number;
+  /** Milliseconds between two beats. */
+  readonly beat: number;
+}
+
+export const LEASE_TIMES: LeaseTimes = { seconds: 60, beat: 10_000 };
 
 /**
  * The lease of one app and environment on one host, kept alive by a line sent every ten seconds over a channel that
@@ -18,7 +23,7 @@ export class Lease {
   #lost: Error | undefined;
   #ended = false;
 
-  constructor(host: string, token: string, session: Session) {
+  constructor(host: string, token: string, session: Session, beat: number) {
     this.#host = host;
     this.token = token;
     this.#session = session;
@@ -28,7 +33,7 @@ export class Lease {
       } catch (error) {
         this.#lost = error instanceof Error ? error : new Error(String(error));
       }
-    }, BEAT_MS);
+    }, beat);
     this.#timer.unref();
     session.ended.then(
       (result) => {

@@ -5,7 +5,7 @@ import { UserError } from '../evidence/errors.js';
 import type { Connection, ExecResult, Session } from '../ssh/types.js';
 import { EXIT, HostError, lastLines } from './failure.js';
 import { journalLine, readHistory, type History, type JournalEvent } from './journal.js';
-import { LEASE_SECONDS, Lease } from './lease.js';
+import { LEASE_TIMES, Lease, type LeaseTimes } from './lease.js';
 import { scriptText } from './script.js';
 
 /** Which app's folder on a host is meant. */
@@ -63,17 +63,25 @@ export type Activation =
 
 type Line = (text: string) => void;
 
+const SAYS_GONE: ReadonlySet<JournalEvent['event']> = new Set<JournalEvent['event']>(['removed', 'undone']);
+/** No word from a script for this long, in milliseconds, is a failure. */
+const SILENCE = 300_000;
+/** The switch is silent while a service takes its time to become healthy. */
+const SWITCH_SILENCE = 1_800_000;
+
 /** One host as the protocol sees it: each method is one exec call (DESIGN §4). */
 export class RemoteHost {
   readonly connection: Connection;
   readonly place: Place;
   readonly #sudoPassword: string;
+  readonly #times: LeaseTimes;
   #lease: Lease | undefined;
 
-  constructor(connection: Connection, place: Place, sudoPassword = '') {
+  constructor(connection: Connection, place: Place, sudoPassword = '', times = LEASE_TIMES) {
     this.connection = connection;
     this.place = place;
     this.#sudoPassword = sudoPassword;
+    this.#times = times;
   }
 
   get name(): string {
@@ -99,26 +107,27 @@ export class RemoteHost {
    */
   async take(token: string, owner: string, wantManifest: boolean, signal?: AbortSignal, say: Line = () => undefined): Promise<Findings> {
     let lastBeat: string | undefined;
-    const deadline = Date.now() + (LEASE_SECONDS + 30) * 1000;
+    const { seconds, beat } = this.#times;
+    const deadline = Date.now() + (seconds + 30) * 1000;
     for (;;) {
       const session = await this.#open('take', token, owner, wantManifest);
       const findings = await readFindings(session, this.name);
       if (findings.held === undefined) {
-        this.#lease = new Lease(this.name, token, session);
+        this.#lease = new Lease(this.name, token, session, beat);
         return findings;
       }
       await session.end();
       const { held } = findings;
       const live = lastBeat !== undefined && held.beat !== lastBeat;
       // A lease that outlives any beat was left in force on purpose, between the steps of a run.
-      if (live || held.secondsLeft > LEASE_SECONDS || Date.now() > deadline) {
+      if (live || held.secondsLeft > seconds || Date.now() > deadline) {
         throw new UserError(`${this.name}: another run has the lease: ${held.owner} (expires in ${held.secondsLeft} s)`, {
           remedy: 'Wait for it to end. If you know that it is dead: `slipway unlock <environment>`. Nothing was changed.',
         });
       }
       if (lastBeat === undefined) say(`waiting: the lease is held by ${held.owner}; it expires in ${held.secondsLeft} s unless its run is alive`);
       lastBeat = held.beat;
-      await sleep(3000, undefined, signal === undefined ? {} : { signal });
+      await sleep(Math.min(3000, beat), undefined, signal === undefined ? {} : { signal });
     }
   }
 
@@ -135,7 +144,7 @@ export class RemoteHost {
     const result = await this.#run(
       'stage',
       [release, base ?? '', part, journalLine(begin), journalLine(staged), this.place.envFile],
-      { input: tar, idleLimit: 300_000, ...(signal === undefined ? {} : { signal }) },
+      { input: tar, ...(signal === undefined ? {} : { signal }) },
       'receiving the release',
       [EXIT.again],
     );
@@ -145,12 +154,12 @@ export class RemoteHost {
   }
 
   /**
-   * Runs a command of the team's in a folder of a release that is not live. It is ended with all its children when the
+   * Runs a command of the team's in a folder of a release: one that is not live yet, or the live one. It is ended with all its children when the
    * link is lost, when `signal` aborts, or after `limit` milliseconds.
    */
-  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal): Promise<ExecResult> {
+  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal, which: 'staged' | 'live' = 'staged'): Promise<ExecResult> {
     this.#lease?.assertHeld();
-    return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile], {
+    return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which], {
       holdInput: true,
       limit,
       onStdout: onLine,
@@ -171,6 +180,7 @@ export class RemoteHost {
       [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back)],
       {
         input: `${this.#sudoPassword}\n`,
+        idleLimit: SWITCH_SILENCE,
         onStdout: (line) => {
           if (line.startsWith('log ')) logs.push(line.slice('log '.length));
           else {
@@ -191,13 +201,17 @@ export class RemoteHost {
 
   /** Appends journal lines and deletes releases. Returns the ids that could not be deleted. */
   async finish(events: readonly JournalEvent[], remove: readonly string[] = []): Promise<readonly string[]> {
-    const result = await this.#run('finish', [String(events.length), ...events.map(journalLine), ...remove], {}, 'writing the journal');
+    // What says that a release is gone is written once it is.
+    const goodbyes = new Map(events.filter(({ event, release }) => SAYS_GONE.has(event) && remove.includes(release)).map((event) => [event.release, event]));
+    const first = events.filter((event) => goodbyes.get(event.release) !== event);
+    const deletions = remove.flatMap((id) => [id, journalLine(goodbyes.get(id) ?? { event: 'removed', release: id, at: new Date().toISOString() })]);
+    const result = await this.#run('finish', [String(first.length), ...first.map(journalLine), ...deletions], {}, 'writing the journal');
     return [...result.stdout.matchAll(/^stuck (.+)$/gm)].map((match) => match[1] ?? '');
   }
 
   /** The first of `ids` whose files are proven whole, and why those before it are not. */
   async prove(ids: readonly string[]): Promise<{ whole: string | undefined; broken: readonly { id: string; reason: string }[] }> {
-    const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: 300_000 });
+    const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: SILENCE });
     if (result.code !== 0 && !result.stdout.includes('broken ')) throw new HostError(this.name, 'proving the target', result);
     const broken = [...result.stdout.matchAll(/^broken (\S+) (.+)$/gm)].map((match) => ({ id: match[1] ?? '', reason: match[2] ?? '' }));
     return { whole: /^whole (\S+)$/m.exec(result.stdout)?.[1], broken };
@@ -239,7 +253,7 @@ export class RemoteHost {
       mode,
       token,
       owner.replace(/[\r\n]+/g, ' ').slice(0, 200),
-      String(LEASE_SECONDS),
+      String(this.#times.seconds),
       wantManifest ? 'manifest' : 'none',
     ]);
   }
@@ -259,7 +273,7 @@ export class RemoteHost {
   ): Promise<ExecResult> {
     this.#lease?.assertHeld();
     const own = leased ? [this.place.root, this.#token()] : [this.place.root];
-    const result = await this.connection.exec(scriptText(name), [...own, ...args], options);
+    const result = await this.connection.exec(scriptText(name), [...own, ...args], { idleLimit: SILENCE, ...options });
     if (result.code !== 0 && !accepted.includes(result.code)) throw new HostError(this.name, step, result);
     return result;
   }

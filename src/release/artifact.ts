@@ -1,12 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
 import { UserError } from '../evidence/errors.js';
-import { leadsOut } from './manifest.js';
+import { leadsOut, parents } from './paths.js';
 
 /** A folder a release is read from; `remove` ends what was made for it. */
 export interface Artifact {
@@ -41,6 +41,7 @@ export async function openArtifact(path: string | undefined, workspace: string):
 }
 
 async function unpack(file: string, folder: string): Promise<void> {
+  if (file.endsWith('.tar')) await refuseWithoutEnd(file);
   const reader = extract();
   // Links are made last, so that no entry can be written through one.
   const links: { path: string; target: string }[] = [];
@@ -51,7 +52,7 @@ async function unpack(file: string, folder: string): Promise<void> {
     const path = safePath(entry.header);
     if (path !== '') {
       const place = join(folder, path);
-      const mode = (entry.header.mode ?? 0o644) & 0o777;
+      const mode = entry.header.mode & 0o777;
       switch (entry.header.type) {
         case 'directory':
           await mkdir(place, { recursive: true });
@@ -60,27 +61,45 @@ async function unpack(file: string, folder: string): Promise<void> {
         case 'file':
         case 'contiguous-file':
           await mkdir(dirname(place), { recursive: true });
+          // `tar -r` appends a file again when it has changed: the last one counts.
+          await rm(place, { force: true });
           await pipeline(entry, createWriteStream(place));
           await chmod(place, mode | 0o400);
           break;
         case 'symlink':
-          links.push({ path, target: entry.header.linkname ?? '' });
+          links.push({ path, target: entry.header.linkname });
           break;
         default:
-          throw new UserError(`the artifact holds ${entry.header.name}, a ${entry.header.type ?? 'thing of unknown type'}: only files, folders and links can be part of a release`);
+          throw new UserError(`the artifact holds ${entry.header.name}, a ${entry.header.type}: only files, folders and links can be part of a release`);
       }
     }
     entry.resume();
   }
   await feeding;
+  const linked = new Set(links.map((link) => link.path));
   for (const link of links) {
+    if (parents(link.path).some((parent) => linked.has(parent))) throw new UserError(`the artifact holds ${link.path}, which stands below a link`);
     if (leadsOut(link.path, link.target)) throw new UserError(`the artifact holds the link ${link.path}, which leads out of the release (to ${link.target})`);
     await mkdir(dirname(join(folder, link.path)), { recursive: true });
     await symlink(link.target, join(folder, link.path));
   }
 }
 
+/** A compressed archive has a checksum; a plain one has only the zeros at its end (POSIX: two blocks of 512 bytes). */
+async function refuseWithoutEnd(file: string): Promise<void> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const end = Buffer.alloc(1024, 1);
+    if (size >= end.length) await handle.read(end, 0, end.length, size - end.length);
+    if (end.some((byte) => byte !== 0)) throw new UserError(`the artifact ${file} has no end: it was cut off, or is no tar archive`);
+  } finally {
+    await handle.close();
+  }
+}
+
 function safePath(header: Header): string {
+  if (header.name.includes('\uFFFD')) throw new UserError(`the artifact holds ${header.name}: the name is not valid UTF-8`);
   const path = posix.normalize(header.name).replace(/\/+$/, '');
   if (path === '.' || path === '') return '';
   if (posix.isAbsolute(path) || path === '..' || path.startsWith('../')) {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../evidence/errors.js';
+import { leadsOut, leadsOutThrough } from './paths.js';
 
 /** One entry of a release, by its path below the release's root, with `/` between names. */
 export type Entry =
@@ -36,11 +37,12 @@ export type Selects = (path: string, isFolder: boolean) => 'take' | 'look-inside
 export async function readManifest(folder: string, selects: Selects): Promise<Manifest> {
   const refused: string[] = [];
   const entries: Entry[] = [];
+  const links = new Map<string, string>();
   const files: { path: string; mode: number; size: number }[] = [];
 
   const walk = async (below: string): Promise<void> => {
     const names = await readdir(join(folder, below), { encoding: 'buffer' });
-    for (const raw of names.sort(Buffer.compare)) {
+    for (const raw of names.sort((a, b) => Buffer.compare(a, b))) {
       const name = raw.toString('utf8');
       const path = below === '' ? name : `${below}/${name}`;
       if (!Buffer.from(name, 'utf8').equals(raw)) {
@@ -59,8 +61,9 @@ export async function readManifest(folder: string, selects: Selects): Promise<Ma
         continue;
       } else if (stat.isSymbolicLink()) {
         const target = await readlink(join(folder, path));
-        if (leadsOut(path, target)) refused.push(`${path}: the link leads out of the release (to ${target})`);
-        else entries.push({ type: 'link', path, target });
+        if (target.includes('\uFFFD')) refused.push(`${JSON.stringify(path)}: the target of the link is not valid UTF-8`);
+        links.set(path, target);
+        entries.push({ type: 'link', path, target });
       } else if (stat.isFile()) {
         // Slipway must be able to read what it later compares.
         files.push({ path, mode: (stat.mode & 0o777) | 0o400, size: stat.size });
@@ -70,6 +73,9 @@ export async function readManifest(folder: string, selects: Selects): Promise<Ma
     }
   };
   await walk('');
+  for (const [path, target] of links) {
+    if (leadsOut(path, target) || leadsOutThrough(path, links)) refused.push(`${path}: the link leads out of the release (to ${target})`);
+  }
   if (refused.length > 0) {
     throw new UserError(`the release cannot be taken from ${folder}:\n${refused.map((line) => `    ${line}`).join('\n')}`, {
       remedy: 'Remove these entries, or leave them out with `release.exclude`.',
@@ -130,19 +136,12 @@ function sumRecord(entry: Extract<Entry, { type: 'file' }>): string {
 }
 
 function joinRecords(texts: readonly string[]): Buffer {
-  const sorted = texts.map((text) => Buffer.from(`${text}\0`, 'utf8')).sort(Buffer.compare);
+  const sorted = texts.map((text) => Buffer.from(`${text}\0`, 'utf8')).sort((a, b) => Buffer.compare(a, b));
   return Buffer.concat(sorted);
 }
 
 function records(bytes: Buffer): string[] {
   return bytes.toString('utf8').split('\0').slice(0, -1);
-}
-
-/** Whether a link at `path` points to something outside the release. */
-export function leadsOut(path: string, target: string): boolean {
-  if (target === '' || posix.isAbsolute(target)) return true;
-  const resolved = posix.normalize(posix.join(posix.dirname(path), target));
-  return resolved === '..' || resolved.startsWith('../');
 }
 
 async function hashFile(file: string): Promise<string> {

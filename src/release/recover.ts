@@ -1,11 +1,10 @@
-import type { JournalEvent, Unfinished } from '../host/journal.js';
+import type { Unfinished } from '../host/journal.js';
 import type { Findings, RemoteHost } from '../host/remote-host.js';
-import { UserError } from '../evidence/errors.js';
 
 /** What was found and done on a host before anything else, in words for the log. */
 export interface Recovery {
   readonly said: readonly string[];
-  /** True when `current` may have moved. */
+  /** True when `current` was brought to a release and that is healthy. */
   readonly switched: boolean;
 }
 
@@ -15,6 +14,9 @@ export interface Recovery {
  * - Files on their way, or staged and never switched to: removed.
  * - A switch towards a good release (a rollback, a way back): finished, its target was proven.
  * - A switch towards any other release: undone, `current` goes back to the release before it.
+ *
+ * A release that was put back and does not become healthy is said, and does not stop what comes next: the next deploy may
+ * be what mends it.
  * @throws UserError when the host cannot be put in order; nothing else may be started then.
  */
 export async function recover(host: RemoteHost, findings: Findings, at: string, onLine: (line: string) => void): Promise<Recovery> {
@@ -24,41 +26,42 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     const record = findings.history.releases.find((release) => release.id === left.release);
     const by = record?.by === undefined ? '' : ` by ${record.by.actor} (${record.by.run})`;
     if (left.kind === 'staging') {
-      const found = `a run${by} died before the switch`;
-      await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
-      said.push(`release ${left.release}: ${found}; its files were removed`);
+      const found = `a run${by} ended before the switch`;
+      const stuck = await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
+      said.push(`release ${left.release}: ${found}; ${stuck.length === 0 ? 'its files were removed' : 'its files cannot be deleted, look at who owns them'}`);
       continue;
     }
     const target = record?.state === 'good' ? left.release : left.previous;
     const undoes = target !== left.release;
-    await switchTo(host, left, target, undoes, at, onLine);
-    switched = true;
-    said.push(
-      undoes
-        ? `release ${left.release}: a run${by} died during the switch; ${target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`}`
-        : `a run died on the way to release ${target}; the way was finished`,
-    );
+    const trouble = await switchTo(host, left, target, undoes, at, onLine);
+    switched = trouble === undefined;
+    const done = target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`;
+    const story = undoes ? `release ${left.release}: a run${by} died during the switch; ${done}` : `a run died on the way to release ${target}; the way was finished`;
+    said.push(trouble === undefined ? story : `${story}, BUT IT IS NOT HEALTHY: ${trouble}`);
   }
   return { said, switched };
 }
 
-async function switchTo(host: RemoteHost, left: Extract<Unfinished, { kind: 'switching' }>, target: string, undoes: boolean, at: string, onLine: (line: string) => void): Promise<void> {
+/** @returns why the target is not healthy, with the last lines of the service; undefined when it is. */
+async function switchTo(
+  host: RemoteHost,
+  left: Extract<Unfinished, { kind: 'switching' }>,
+  target: string,
+  undoes: boolean,
+  at: string,
+  onLine: (line: string) => void,
+): Promise<string | undefined> {
   if (undoes) await host.finish([{ event: 'bad', release: left.release, at, reason: 'its run died during the switch' }]);
-  const active: JournalEvent = { event: 'active', release: target, at };
   const result = await host.activate(
     target,
     '-',
     {
       switching: { event: 'switching', release: target, at, previous: left.previous, why: 'recovery' },
-      active,
-      bad: { event: 'bad', release: target, at, reason: 'did not start when a dead run was being put right' },
+      active: { event: 'active', release: target, at },
+      bad: { event: 'unhealthy', release: target, at, reason: 'did not start when a dead run was being put right' },
       back: undefined,
     },
     onLine,
   );
-  if (result.outcome !== 'active') {
-    throw new UserError(`${host.name}: a run died during a switch, and release ${target} cannot be started: ${result.reason}`, {
-      remedy: `Last lines of the service:\n${result.logs.map((line) => `    ${line}`).join('\n')}\nMend the cause on the host, then run again, or name another release: slipway rollback <environment> --release <id>.`,
-    });
-  }
+  return result.outcome === 'active' ? undefined : [result.reason, ...result.logs.map((line) => `    ${line}`)].join('\n');
 }

@@ -1,5 +1,6 @@
 import picomatch from 'picomatch';
 import type { Selects } from './manifest.js';
+import { parents } from './paths.js';
 
 /** Never part of a release, whatever is included: history, and what Slipway keeps for itself. */
 const NEVER = ['.git', '.slipway'];
@@ -27,13 +28,8 @@ export function wholeFolder(release: { shared: readonly string[] }): Selects {
 function pattern(text: string): (path: string) => boolean {
   const plain = text.replace(/^\.\//, '').replace(/\/+$/, '');
   if (plain === '.' || plain === '') return () => true;
-  const matches = picomatch(plain, { dot: true, nonegate: true });
+  const matches = picomatch(plain, { dot: true, nonegate: true, flags: 's' });
   return (path) => path === plain || matches(path);
-}
-
-function parents(path: string): string[] {
-  const names = path.split('/').slice(0, -1);
-  return names.map((_, index) => names.slice(0, index + 1).join('/'));
 }
 
 /** Says which `include` patterns selected nothing: a build that was not run, or a slip of the pen. */

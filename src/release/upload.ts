@@ -4,6 +4,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Header, type Pack } from 'tar-stream';
+import { UserError } from '../evidence/errors.js';
 import type { Slot } from '../host/journal.js';
 import type { Definition } from '../services/definition.js';
 import type { Delta, Entry, Manifest } from './manifest.js';
@@ -47,6 +48,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
       if (entry.type === 'link') await addHeader(tar, { name: `tree/${entry.path}`, type: 'symlink', linkname: entry.target, mode: 0o777 });
     }
     for (const file of delta.send) await addFile(tar, folder, file, onBytes);
+    await addEnd(tar);
   });
 }
 
@@ -54,6 +56,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
 export function packFiles(folder: string, files: readonly Extract<Entry, { type: 'file' }>[], onBytes: (count: number) => void): Readable {
   return compressed(async (tar) => {
     for (const file of files) await addFile(tar, folder, file, onBytes);
+    await addEnd(tar);
   });
 }
 
@@ -81,12 +84,31 @@ async function addHeader(tar: Pack, header: Pick<Header, 'name' | 'type' | 'mode
   });
 }
 
+/** The host takes nothing that has no end. */
+async function addEnd(tar: Pack): Promise<void> {
+  await addText(tar, 'meta/complete', '', 0o644);
+}
+
 async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
-  const source = createReadStream(join(folder, file.path));
-  source.on('data', (chunk) => onBytes(chunk.length));
-  const finished = new Promise<void>((resolve, reject) => {
-    const sink = tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
-    pipeline(source, sink).catch(reject);
-  });
-  await finished;
+  const changed = (cause: unknown): UserError =>
+    new UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
+  let read = 0;
+  try {
+    const sink = tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() });
+    await pipeline(
+      createReadStream(join(folder, file.path)),
+      async function* (source: AsyncIterable<Buffer>) {
+        for await (const chunk of source) {
+          read += chunk.length;
+          if (read > file.size) throw changed(undefined);
+          onBytes(chunk.length);
+          yield chunk;
+        }
+        if (read < file.size) throw changed(undefined);
+      },
+      sink,
+    );
+  } catch (error) {
+    throw error instanceof UserError ? error : changed(error);
+  }
 }

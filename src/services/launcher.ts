@@ -13,16 +13,14 @@ export function renderLauncher(service: ServiceConfig, context: ServiceContext):
     '#!/bin/sh',
     '# Written by Slipway for this release; replaced by the next one.',
     'set -eu',
-    `release=$(cd -P ${quote(currentLink(context.root))} && pwd)`,
-    'SLIPWAY_RELEASE=${release##*/}',
-    'export SLIPWAY_RELEASE',
+    // No name of ours may meet one of the environment file's: "$1" to "$3" are beyond its reach.
+    `set -- "$(cd -P ${quote(currentLink(context.root))} && pwd -P)" ${quote(context.envFile)} ${quote(`${serviceFolder(context.root, service.name)}/env`)}`,
+    `cd "$1"/${quote(service.directory)}`,
     'set -a',
-    `env_file=$release/${quote(context.envFile)}`,
-    'if [ -r "$env_file" ]; then . "$env_file"; fi',
-    `own_values=${quote(`${serviceFolder(context.root, service.name)}/env`)}`,
-    'if [ -r "$own_values" ]; then . "$own_values"; fi',
+    'if [ -r "$1/$2" ]; then . "$1/$2"; fi',
+    'if [ -r "$3" ]; then . "$3"; fi',
+    'SLIPWAY_RELEASE=${1##*/}',
     'set +a',
-    `cd "$release"/${quote(service.directory)}`,
     'if command -v bash >/dev/null; then',
     `  exec bash --norc -euo pipefail -c ${quote(start)}`,
     'fi',
@@ -38,16 +36,27 @@ export interface NodeCommand {
   readonly args: readonly string[];
 }
 
+/** Options of node whose value may be the next word. Source: https://nodejs.org/api/cli.html#options */
+const TAKES_A_WORD: ReadonlySet<string> = new Set([
+  '-r', '--require', '--import', '-C', '--conditions', '--env-file', '--env-file-if-exists', '--loader', '--experimental-loader',
+  '--title', '--unhandled-rejections', '--disable-warning', '--redirect-warnings', '--icu-data-dir', '--openssl-config',
+  '--max-http-header-size', '--dns-result-order', '--input-type', '--trace-event-categories', '--report-dir', '--report-directory',
+  '--diagnostic-dir', '--inspect-port', '--watch-path', '--secure-heap', '--secure-heap-min', '--localstorage-file',
+]);
+/** Options with which node runs something else than a script it keeps running. */
+const NO_SCRIPT: ReadonlySet<string> = new Set(['-', '--', '-e', '--eval', '-p', '--print', '-pe', '-c', '--check', '-i', '--interactive', '--test', '--run', '--watch', '-v', '--version', '-h', '--help']);
+
 /**
  * Takes a start command apart when it is plain `node …`, so that PM2 can run the script itself (cluster mode needs that).
- * Flags must carry their value behind `=`; anything a shell would interpret makes the answer undefined.
+ * Anything a shell would interpret makes the answer undefined.
  */
 export function parseNodeCommand(start: string): NodeCommand | undefined {
   if (/["'`$\\|&;<>()*?[\]{}~#!\n]/.test(start)) return undefined;
   const [program, ...words] = start.trim().split(/\s+/);
   if (program !== 'node') return undefined;
-  const at = words.findIndex((word) => !word.startsWith('-'));
+  let at = 0;
+  for (let word = words[0]; word?.startsWith('-') === true; word = words[at]) at += TAKES_A_WORD.has(word) ? 2 : 1;
   const script = words[at];
-  if (script === undefined) return undefined;
+  if (script === undefined || words.slice(0, at).some((word) => NO_SCRIPT.has(word))) return undefined;
   return { flags: words.slice(0, at), script, args: words.slice(at + 1) };
 }

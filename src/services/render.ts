@@ -63,6 +63,7 @@ function renderAssignments(service: ServiceConfig, context: ServiceContext): str
     manager: service.manager,
     directory: service.directory,
     scope: service.scope,
+    env_path: context.envFile,
     expected_processes: service.manager === 'pm2' && typeof service.instances === 'number' ? service.instances : 1,
   };
   if (health !== undefined) {

@@ -17,6 +17,8 @@ export const systemd: Manager = {
       '[Unit]',
       `Description=${context.app} ${service.name}`,
       'After=network.target',
+      // However long the database is away: the service is started again when it is back.
+      'StartLimitIntervalSec=0',
       '',
       '[Service]',
       'Type=simple',
@@ -24,7 +26,7 @@ export const systemd: Manager = {
       `WorkingDirectory=${escape(service.directory === '.' ? current : `${current}/${service.directory}`)}`,
       `EnvironmentFile=-${escape(`${current}/${context.envFile}`)}`,
       `EnvironmentFile=-${escape(`${own}/env`)}`,
-      `ExecStart=/bin/sh "${escape(`${own}/launch`)}"`,
+      `ExecStart=/bin/sh "${escape(`${own}/launch`).replace(/[\\"]/g, '\\$&').replaceAll('$', '$$$$')}"`,
       'Restart=always',
       'RestartSec=2',
       `TimeoutStopSec=${Math.max(1, Math.ceil(service.stopLimit / 1000))}`,

@@ -14,42 +14,48 @@ mkdir -p "$state/logs" "$state/services"
 
 point_current() {
   if [ -n "$1" ]; then
-    valid_id "$1"
-    [ -d "releases/$1" ] || fail 3 "release $1 is not on this host"
     rm -f "$state/current.new"
-    ln -s "releases/$1" "$state/current.new"
-    # The link is made where `current` will be, so that its relative target is right, and renamed over it: atomic.
-    mv -T "$state/current.new" "$root/current"
+    # The link is made where it is not seen, with a target that is right where `current` will be, and renamed over it: atomic.
+    ln -s "releases/$1" "$state/current.new" || return 1
+    mv -T "$state/current.new" "$root/current" || return 1
   else
-    rm -f "$root/current"
+    rm -f "$root/current" || return 1
   fi
-  sync "$root"
+  sync "$root" || :
 }
 
-# bring RELEASE: stops what RELEASE does not have, then starts or reloads each of its services in order.
-bring() {
-  used_pm2=no
-  for folder in "$state/services"/*/; do
-    [ -f "${folder}service" ] || continue
-    load "${folder%/}"
+# stop_others RELEASE: stops what RELEASE does not have, or has under another manager.
+stop_others() {
+  for old in "$state/services"/*/; do
+    [ -f "${old}service" ] || continue
+    load "${old%/}"
     found=no
-    for wanted in $(services_of "$1" | tr '\n' ' '); do
-      case ${wanted##*/} in [0-9][0-9]-"$name") cmp -s "$wanted/manager" "${folder}manager" && found=yes ;; esac
+    for new in "$state/manifests/${1:-none}/services"/[0-9][0-9]-"$name"/; do
+      if cmp -s "${new}manager" "${old}manager"; then found=yes; fi
     done
-    if [ "$found" = no ]; then
-      if [ "$manager" = pm2 ]; then used_pm2=yes; fi
-      "${manager}_stop"
-      rm -rf "$folder"
+    if [ "$found" = yes ]; then continue; fi
+    if [ "$manager" = pm2 ]; then used_pm2=yes; fi
+    "${manager}_stop"
+    if [ -n "$("${manager}_pids")" ]; then
+      say "warn $name could not be stopped: it still runs under $manager"
+    else
       say "stopped $name"
     fi
+    rm -rf "$old"
   done
-  services_of "$1" >"$state/bring"
-  result=0
-  while IFS= read -r folder <&6; do
-    load "$folder"
+}
+
+# bring RELEASE: stops what it does not have, then starts or reloads each of its services in order. Needs no room on the
+# disk to tell success from failure.
+bring() {
+  used_pm2=no result=0
+  stop_others "$1"
+  for folder in "$state/manifests/${1:-none}/services"/*/; do
+    [ -f "${folder}service" ] || continue
+    load "${folder%/}"
     if [ "$manager" = pm2 ]; then used_pm2=yes; fi
     say "starting $name"
-    "${manager}_mark"
+    "${manager}_mark" || :
     if ! "${manager}_start"; then
       say "unhealthy $name: it could not be started by $manager"
       show_logs
@@ -61,43 +67,56 @@ bring() {
       result=1
       break
     fi
-  done 6<"$state/bring"
-  rm -f "$state/bring" "$state/health.out" "$state/pm2.out"
+  done
+  rm -f "$state/pm2.out"
   if [ "$used_pm2" = yes ]; then pm2_saved; fi
   return "$result"
 }
+
+# Everything that can be known before is known before: what is missing now must not be found out after the switch.
+if [ -n "$release" ]; then
+  valid_id "$release"
+  [ -d "releases/$release" ] || fail 3 "release $release is not on this host"
+  [ -d "$state/manifests/$release" ] || fail 3 "release $release has no manifest on this host"
+fi
+case $previous in '' | -) : ;; *) valid_id "$previous" ;; esac
 
 # What install commands made (node_modules, .venv …) is not in the manifest: its folders are noted, so that a later
 # rollback can prove that they are still there.
 if [ -n "$release" ] && [ ! -f "$state/manifests/$release/installed" ] && [ "$(current_id)" != "$release" ]; then
   sed -z -n 's,^d [0-7]* ,,; t path; b; :path; s,//$,,; p' "$state/manifests/$release/tree" | tr '\0' '\n' | sort >"$state/folders.sent"
-  (cd "releases/$release" && find . -mindepth 1 -maxdepth 3 -type d -printf '%P\n') | sort | comm -13 "$state/folders.sent" - |
+  # A name with a line break could not be told from two.
+  (cd "releases/$release" && find . -mindepth 1 -maxdepth 3 -type d ! -path '*
+*' -printf '%P\n') | sort | comm -13 "$state/folders.sent" - |
     awk 'last != "" && index($0, last "/") == 1 { next } { print; last = $0 }' >"$state/folders.made"
   rm -f "$state/folders.sent"
   mv "$state/folders.made" "$state/manifests/$release/installed"
 fi
 
 journal "$line_switching"
-point_current "$release"
-say "switched"
-if bring "$release"; then
-  journal "$line_active"
-  say "active $release"
-  exit 0
+# From here on nothing ends this script but its end. A journal that cannot be written (a full disk) does not stop the way
+# back: its last line still says that a switch is under way, and the next run puts right what that means.
+if ! point_current "$release"; then
+  say "unhealthy switch: 'current' cannot be renamed in $root"
+elif say "switched" && bring "$release"; then
+  if journal "$line_active"; then
+    say "active $release"
+    exit 0
+  fi
+  say 'unhealthy switch: the journal cannot be written (is the disk full?)'
 fi
 
-journal "$line_bad"
+journal "$line_bad" || say "warn the journal cannot be written: the next run will find a switch under way"
 if [ "$previous" = - ]; then exit 21; fi
 if [ -z "$previous" ]; then
-  point_current ''
+  point_current '' || exit 21
   bring '' || :
-  journal "$line_back"
+  journal "$line_back" || :
   exit 22
 fi
 say "going back to $previous"
-point_current "$previous"
-if bring "$previous"; then
-  journal "$line_back"
+if point_current "$previous" && bring "$previous"; then
+  journal "$line_back" || :
   say "back $previous"
   exit 20
 fi

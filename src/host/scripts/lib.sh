@@ -9,12 +9,20 @@
 #  20  the services did not start: gone back            21  … and going back failed too
 #  22  … and there was nothing to go back to: stopped
 set -eu
+locale=${LC_ALL-unset}
 LC_ALL=C
 export LC_ALL
 umask 022
 
 # A lost link must not kill a script between two steps: it goes on, silently, to a state the journal names.
 trap '' PIPE HUP
+
+# as_at_login: in a subshell, before somebody else's command is started there: the locale and the signals it would have had.
+as_at_login() {
+  trap - PIPE HUP
+  own_locale
+}
+own_locale() { if [ "$locale" = unset ]; then unset LC_ALL; else LC_ALL=$locale; fi; }
 
 say() { printf '%s\n' "$*" 2>/dev/null || :; }
 fail() {
@@ -27,13 +35,16 @@ fail() {
 # Refuses folders no release may ever be put into or deleted from.
 guard_root() {
   case $1 in
-    '' | / | /home | /root | /srv | /var | /var/www | /etc | /usr | /opt | /tmp | /bin | /lib | /boot | /dev | /proc | /sys | /run)
+    '' | / | /home | /root | /srv | /var | /var/lib | /var/www | /etc | /usr | /usr/local | /opt | /tmp | /bin | /sbin | /lib | /boot | /dev | /proc | /sys | /run | /mnt | /media)
       fail 3 "refusing to work in '$1': give the app a folder of its own" ;;
-    */../* | */.. | */./* | */.) fail 3 "refusing to work in '$1': the path must be plain" ;;
+    */../* | */.. | */./* | */. | *//* | */) fail 3 "refusing to work in '$1': the path must be plain" ;;
     /*) : ;;
     *) fail 3 "refusing to work in '$1': the path must be absolute" ;;
   esac
-  if [ "$1" = "${HOME:-}" ]; then fail 3 "refusing to work in '$1': it is the home folder itself"; fi
+  home=$(cd "${HOME:-/}" 2>/dev/null && pwd -P) || home=/
+  case $home in
+    "$1" | "$(cd "$1" 2>/dev/null && pwd -P)") fail 3 "refusing to work in '$1': it is the home folder itself" ;;
+  esac
 }
 
 # enter ROOT: everything below refers to $root and its private folder $state.
@@ -54,6 +65,19 @@ lock() {
 
 lease_field() { sed -n "s/^$1=//p" "$state/lease" 2>/dev/null | head -n 1; }
 now() { date +%s; }
+boot() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown; }
+
+# How long the lease is still in force, in seconds. Counted by the uptime, which does not jump when the clock is set;
+# by the clock when the host was started anew since, and then for a day at most: it may have been set back.
+lease_left() {
+  if [ "$(lease_field boot)" = "$(boot)" ]; then
+    left=$(($(lease_field until) - $(uptime_s)))
+  else
+    left=$(($(lease_field expires) - $(now)))
+    if [ "$left" -gt 86400 ]; then left=0; fi
+  fi
+  printf '%s' "$left"
+}
 
 # A script that changes anything first proves that its run still owns the lease.
 own_lease() {
@@ -62,12 +86,19 @@ own_lease() {
   fi
 }
 
-# Appends one line to the journal and puts it on the disk. A torn last line (power cut) is closed first.
+# Appends one line to the journal and puts it on the disk. A torn last line (power cut, full disk) is closed first.
+# Fails when it could not be written; whoever calls it in a condition decides what that means.
 journal() {
   [ -n "$1" ] || return 0
-  if [ -s "$state/journal" ] && [ -n "$(tail -c 1 "$state/journal")" ]; then echo >>"$state/journal"; fi
+  if { journal_line "$1" && sync "$state/journal"; } 2>/dev/null; then return 0; fi
+  printf 'slipway: the journal %s cannot be written: is the disk full?\n' "$state/journal" >&2 2>/dev/null || :
+  return 1
+}
+journal_line() {
+  if [ -s "$state/journal" ] && [ "$(tail -c 1 "$state/journal" | wc -l)" -eq 0 ]; then
+    printf '\n' >>"$state/journal" || return 1
+  fi
   printf '%s\n' "$1" >>"$state/journal"
-  sync "$state/journal"
 }
 
 valid_id() {

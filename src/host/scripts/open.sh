@@ -18,7 +18,9 @@ done
 find --version 2>/dev/null | grep -q GNU || fail 5 "the host's find is not GNU find (Slipway needs GNU coreutils and findutils)"
 
 if [ ! -f "$state/app" ]; then
-  if [ -e "$root" ] && [ -n "$(ls -A "$root")" ]; then
+  # A run that died while it made the folder has left an empty one of ours at most.
+  foreign() { [ -n "$(find "$1/" -mindepth 1 -maxdepth 1 ! -name "$2" -print -quit 2>/dev/null)" ]; }
+  if foreign "$root" .slipway || foreign "$state" 'app.new.*'; then
     fail 3 "$root exists, is not empty and was not made by Slipway: choose another root, or empty it"
   fi
   if [ "$mode" = look ]; then
@@ -28,38 +30,53 @@ if [ ! -f "$state/app" ]; then
   fi
   mkdir -p "$root" 2>/dev/null || fail 7 "$(id -un) cannot make $root"
   [ -w "$root" ] || fail 7 "$(id -un) cannot write $root"
-  mkdir -p "$state" "$root/releases" "$root/shared"
-  chmod 0755 "$root" "$root/releases" "$root/shared"
-  printf '%s %s\n' "$app" "$environment" >"$state/app.new"
-  mv "$state/app.new" "$state/app"
+  mkdir -p "$state"
+  chmod 0755 "$root" "$state"
+  printf '%s %s\n' "$app" "$environment" >"$state/app.new.$$"
+  # A link, not a rename: of two who come first at the same moment one wins.
+  ln "$state/app.new.$$" "$state/app" 2>/dev/null || [ -f "$state/app" ] || fail 7 "$(id -un) cannot write $state"
+  rm -f "$state"/app.new.*
 fi
 [ "$(cat "$state/app")" = "$app $environment" ] || fail 3 "$root belongs to '$(cat "$state/app")', not to '$app $environment': give each environment its own root"
 cd "$root" || exit 1
 
 if [ "$mode" = look ]; then
-  if [ -f "$state/lease" ]; then say "held $(($(lease_field expires) - $(now))) $(lease_field beat) $(lease_field owner)"; fi
+  if [ -f "$state/lease" ]; then say "held $(lease_left) $(lease_field beat) $(lease_field owner)"; fi
   say looked
 else
   [ -w "$state" ] || fail 7 "$(id -un) cannot write $state"
   exec 8>"$state/lease.lock"
-  write_lease() { # must be called under the lease lock
-    printf 'token=%s\nowner=%s\nexpires=%s\nbeat=%s\n' "$token" "$owner" "$(($(now) + $1))" "$(date +%s%N)" >"$state/lease.new"
+  # write_lease SECONDS: must be called under the lease lock. On a full disk the lease stays as it was.
+  write_lease() {
+    printf 'token=%s\nowner=%s\nboot=%s\nuntil=%s\nexpires=%s\nbeat=%s\n' "$token" "$owner" "$(boot)" \
+      "$(($(uptime_s) + $1))" "$(($(now) + $1))" "$(date +%s%N)" >"$state/lease.new" || return 1
     mv "$state/lease.new" "$state/lease"
   }
   ours() { [ "$(lease_field token)" = "$token" ]; }
-  flock -w 10 8 || fail 6 "the lease of $root cannot be read: another process holds it"
-  if [ -f "$state/lease" ] && ! ours && [ "$(lease_field expires)" -gt "$(now)" ]; then
-    # A clock set back must not keep a dead lease alive: none may last longer than a day.
-    if [ "$(($(lease_field expires) - $(now)))" -lt 86400 ]; then
-      say "held $(($(lease_field expires) - $(now))) $(lease_field beat) $(lease_field owner)"
-      exit 0
-    fi
+  lock_lease() { flock -w 10 8 || fail 6 "the lease of $root cannot be read: another process holds it"; }
+  lost() { fail 4 "the lease of $root was taken by another run: $(lease_field owner | head -c 200)"; }
+  lock_lease
+  if [ -f "$state/lease" ] && ! ours && [ "$(lease_left)" -gt 0 ]; then
+    say "held $(lease_left) $(lease_field beat) $(lease_field owner)"
+    exit 0
   fi
+  # Whatever ends this script from here on, the lease goes with it, unless it is to be kept.
+  keep=no
+  leave() {
+    if [ "$keep" = no ] && flock -w 10 8 && ours; then rm -f "$state/lease"; fi
+  }
+  trap leave EXIT
+  trap 'exit 143' TERM INT
   write_lease "$life"
   flock -u 8
   # A script of a run that died may still be finishing; wait for it before looking at anything.
   lock 120
   exec 9>&-
+  lock_lease
+  ours || lost
+  write_lease "$life"
+  flock -u 8
+  mkdir -p "$root/releases" "$root/shared"
   rm -rf "$state/staging"
   say taken
 fi
@@ -67,7 +84,11 @@ fi
 say "current $(current_id)"
 if [ -f "$state/manifests/$(current_id)/has-env" ]; then say has-env; fi
 if [ -s "$state/rewritten" ]; then say "rewritten $(base64 -w 0 <"$state/rewritten")"; fi
-if [ -f "$state/journal" ]; then tail -n 2000 "$state/journal" | sed 's/^/j /'; fi
+if [ -f "$state/journal" ]; then
+  tail -n 2000 "$state/journal" | sed 's/^/j /'
+  # The last line may be torn: it must not run into the next.
+  say ''
+fi
 if [ "$want" = manifest ]; then
   base=$(newest_whole)
   if [ -n "$base" ]; then
@@ -80,18 +101,18 @@ say ready
 [ "$mode" = take ] || exit 0
 
 # End of file means that the runner is gone (killed, or the link with it): nobody else speaks for this token, so it is freed.
-left=free
 while IFS= read -r line; do
   flock -w 10 8 || continue
-  ours || fail 4 "the lease of $root was taken by another run: $(lease_field owner | head -c 200)"
+  ours || lost
   case $line in
-    beat) write_lease "$life" && say beat ;;
-    keep\ *) write_lease "${line#keep }" && left=kept && flock -u 8 && break ;;
-    free) flock -u 8 && break ;;
+    beat) if write_lease "$life"; then say beat; fi ;;
+    keep\ *)
+      if write_lease "${line#keep }"; then
+        keep=yes
+        say kept
+      fi
+      break ;;
+    free) break ;;
   esac
   flock -u 8
 done
-if [ "$left" = free ]; then
-  flock -w 10 8 && ours && rm -f "$state/lease"
-fi
-say "$left"

@@ -6,6 +6,12 @@
 enter "$1"
 env_path=$2
 shift 2
+# What the app is known to rewrite in place (see stage.sh) is its data, not ours.
+known=$state/rewritten
+if [ ! -f "$known" ]; then known=/dev/null; fi
+# The paths whose content, or whose kind, mode or target, is not what the manifest of release $1 says.
+changed_sums() { (cd "releases/$1" && cut -z -c 67- "$proof/sums" | xargs -0 -r sha256sum -z --) 2>/dev/null | sort -z | comm -z -13 - "$proof/sums" | cut -z -c 67-; }
+changed_tree() { list_tree "releases/$1" | comm -z -13 - "$proof/tree" | sed -z 's,^[^ ]* [0-7]* ,,; s,//.*$,,'; }
 prove() {
   valid_id "$1"
   proof=$state/manifests/$1
@@ -17,10 +23,8 @@ prove() {
     say "broken $1 its environment file $env_path is gone"
     return 1
   fi
-  lost=$(cd "releases/$1" && cut -z -c 67- "$proof/sums" | xargs -0 -r sha256sum -z -- 2>/dev/null | sort -z | comm -z -13 - "$proof/sums" | cut -z -c 67- | head -z -n 3 | tr '\0' ' ')
-  [ -z "$lost" ] || { say "broken $1 files changed or gone since it was deployed: $lost"; return 1; }
-  lost=$(list_tree "releases/$1" | comm -z -13 - "$proof/tree" | head -z -n 3 | tr '\0' ' ')
-  [ -z "$lost" ] || { say "broken $1 entries changed or gone since it was deployed: $lost"; return 1; }
+  lost=$({ changed_sums "$1"; changed_tree "$1"; } | sort -zu | comm -z -23 - "$known" | head -z -n 3 | tr '\0\n' ' ?')
+  [ -z "$lost" ] || { say "broken $1 changed or gone since it was deployed: $lost"; return 1; }
   if [ -f "$proof/installed" ]; then
     while IFS= read -r path; do
       [ -e "releases/$1/$path" ] || { say "broken $1 what its install made is gone: $path"; return 1; }

@@ -1,48 +1,66 @@
 # shellcheck shell=sh
-# Runs one command of the team's in a release that is not live yet. Its input stays open while the runner lives:
+# Runs one command of the team's in a release. Its input stays open while the runner lives:
 # end of file means that the runner or the link is gone, and the command is ended with all its children.
 #
-# $1 root  $2 token  $3 release  $4 folder below the release  $5 command  $6 env file's path
+# $1 root  $2 token  $3 release  $4 folder below the release  $5 command  $6 env file's path  $7 staged: not live yet | live
 enter "$1"
 own_lease "$2"
 release=$3 folder=$4 command=$5 env_path=$6
 valid_id "$release"
 lock 120
-[ "$(current_id)" != "$release" ] || fail 3 "release $release is live: nothing may be written into it"
-cd "releases/$release/$folder" || fail 3 "release $release has no folder '$folder'"
-if [ -f "$root/releases/$release/$env_path" ]; then
-  set -a
-  # shellcheck disable=SC1090
-  . "$root/releases/$release/$env_path"
-  set +a
+if [ "$7" = live ]; then
+  [ "$(current_id)" = "$release" ] || fail 3 "release $release is not live any more"
+else
+  [ "$(current_id)" != "$release" ] || fail 3 "release $release is live: nothing may be written into it"
 fi
-SLIPWAY_RELEASE=$release SLIPWAY_ROOT=$root
-export SLIPWAY_RELEASE SLIPWAY_ROOT
+cd "releases/$release/$folder" || fail 3 "release $release has no folder '$folder'"
 
 exec 7<&0
-if command -v bash >/dev/null; then
-  setsid bash -euo pipefail -c "$command" </dev/null 7<&- 9>&- &
-else
-  setsid sh -eu -c "$command" </dev/null 7<&- 9>&- &
-fi
-child=$!
-end_child() {
-  kill -s TERM -- "-$child" 2>/dev/null || return 0
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -s 0 -- "-$child" 2>/dev/null || return 0
-    sleep 0.5
-  done
-  kill -s KILL -- "-$child" 2>/dev/null || :
-}
-trap 'end_child; exit 143' TERM INT
+# The environment file is read where none of its names can get in the way of ours.
+# shellcheck disable=SC1090
 (
-  cat <&7
-  kill -s TERM $$
-) >/dev/null 2>&1 9>&- &
+  as_at_login
+  set -- "$root" "$release" "$command" "$root/releases/$release/$env_path"
+  set -a
+  if [ -f "$4" ]; then . "$4"; fi
+  set +a
+  export SLIPWAY_ROOT="$1" SLIPWAY_RELEASE="$2"
+  if command -v bash >/dev/null; then exec setsid bash --norc -euo pipefail -c "$3"; fi
+  exec setsid sh -eu -c "$3"
+) </dev/null 7<&- 9>&- &
+child=$!
+# Ends the command with all its children at end of file, or when told to. It stands outside our process group and keeps
+# the lock until they are gone, even when this script is killed.
+# shellcheck disable=SC2016
+setsid sh -c '
+  finish() {
+    trap "" TERM
+    kill -s TERM -- "-$1" 2>/dev/null || kill -s TERM "$1" 2>/dev/null
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      kill -s 0 -- "-$1" 2>/dev/null || exit 0
+      sleep 0.5
+    done
+    kill -s KILL -- "-$1" 2>/dev/null
+    exit 0
+  }
+  trap "finish $1" TERM
+  cat >/dev/null
+  finish "$1"' slipway "$child" <&7 >/dev/null 2>&1 &
 watcher=$!
-code=0
-wait "$child" || code=$?
-kill -s KILL "$watcher" 2>/dev/null || :
+exec 7<&-
+finish() { kill -s TERM -- "-$watcher" 2>/dev/null || kill -s TERM "$watcher" 2>/dev/null || :; }
+stopped=no again=no
+trap 'stopped=yes again=yes; finish' TERM INT
+while :; do
+  code=0
+  wait "$child" || code=$?
+  if [ "$again" = no ]; then break; fi
+  again=no
+done
 # What the command left running in the background must not outlive it: it would write into a finished release.
-end_child
+trap '' TERM INT
+finish
+wait "$watcher" || :
+kill -s KILL -- "-$child" 2>/dev/null || :
+if [ "$stopped" = yes ]; then exit 143; fi
 exit "$code"

@@ -11,7 +11,7 @@
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@" 9>&-
-  elif sudo -n true 2>/dev/null; then
+  elif [ -z "$password" ] || sudo -n true 2>/dev/null; then
     sudo -n -- "$@" 9>&-
   else
     printf '%s\n' "$password" | sudo -k -S -p '' -- "$@" 9>&-
@@ -22,23 +22,21 @@ as_root() {
 load() {
   name='' full='' manager='' directory='' scope='system'
   health_kind='' health_path='' health_port='' health_host='' health_status='' health_headers='' health_command=''
-  health_within=60 health_successes=2 health_interval=1 expected_processes=1
+  # Without a question to ask, staying alive for some seconds is the proof.
+  health_within=60 health_successes=5 health_interval=1 expected_processes=1 env_path=''
   definition=$1
   # shellcheck disable=SC1091
   . "$1/service"
 }
 
-services_of() {
-  [ -n "$1" ] || return 0
-  for folder in "$state/manifests/$1/services"/*/; do
-    if [ -f "${folder}service" ]; then printf '%s\n' "${folder%/}"; fi
-  done
-}
-
 # --- pm2 ---------------------------------------------------------------------------------------------------------
 # Scripts and folders are given to PM2 by way of `current`, so that each new process starts in the live release
 # (PM2 keeps the path it was given; it is the process that resolves the link).
-pm2_do() { pm2 --no-color "$@" </dev/null 9>&-; }
+# It hands the environment it is called with on to what it starts.
+pm2_do() (
+  own_locale
+  exec pm2 --no-color "$@" </dev/null 9>&-
+)
 
 pm2_pids() { pm2_do pid "$full" 2>/dev/null | grep -E '^[1-9][0-9]*$' || :; }
 
@@ -56,12 +54,21 @@ pm2_start() {
 pm2_stop() { pm2_do delete "$full" >/dev/null 2>&1 || :; }
 pm2_saved() { pm2_do save --force >/dev/null 2>&1 || say "warn pm2 save failed: after a reboot the services may not come back"; }
 pm2_restarts() { pm2_do describe "$full" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\([0-9][0-9]*\).*/\1/p' | head -n 1; }
-pm2_mark() { for log in "$state/logs/$name".*.log; do if [ -f "$log" ]; then wc -c <"$log" >"$log.mark"; fi; done; }
+pm2_mark() {
+  for log in "$state/logs/$name.out.log" "$state/logs/$name.err.log"; do
+    rm -f "$log.mark"
+    if [ -f "$log" ]; then wc -c <"$log" >"$log.mark"; fi
+  done
+}
+# What the service wrote since the mark; its errors last, where the eye falls.
 pm2_logs() {
-  for log in "$state/logs/$name".*.log; do
-    [ -f "$log" ] || continue
-    from=$(cat "$log.mark" 2>/dev/null || echo 0)
-    tail -c "+$((from + 1))" "$log" | tail -n 30
+  for log in out err; do
+    lines=$state/logs/$name.$log.log
+    [ -f "$lines" ] || continue
+    from=$(cat "$lines.mark" 2>/dev/null) || from=0
+    # A log that was cut or rotated meanwhile is new from its beginning.
+    if [ "$(wc -c <"$lines")" -lt "${from:-0}" ]; then from=0; fi
+    tail -c "+$((${from:-0} + 1))" "$lines" | tail -n 20
   done
 }
 
@@ -135,10 +142,10 @@ cwd_of() { readlink "/proc/$1/cwd" 2>/dev/null || as_root readlink "/proc/$1/cwd
 http_status() {
   if command -v curl >/dev/null; then
     {
-      printf 'url = "http://localhost:%s%s"\n' "$health_port" "$health_path"
-      printf 'header = "Host: %s"\nheader = "X-Forwarded-Host: %s"\nheader = "X-Forwarded-Proto: https"\n' "$health_host" "$health_host"
-      printf '%s' "$health_headers" | while IFS= read -r header; do printf 'header = "%s"\n' "$header"; done
-    } | curl -q --silent --output /dev/null --noproxy '*' --max-time 5 --write-out '%{http_code}' --config - 2>/dev/null || :
+      printf 'http://localhost:%s%s\n' "$health_port" "$health_path" | sed 's/[\\"]/\\&/g; s/.*/url = "&"/'
+      printf 'Host: %s\nX-Forwarded-Host: %s\nX-Forwarded-Proto: https\n%s' "$health_host" "$health_host" "$health_headers" |
+        sed 's/[\\"]/\\&/g; s/.*/header = "&"/'
+    } | curl -q --silent --globoff --output /dev/null --noproxy '*' --max-time 5 --write-out '%{http_code}' --config - 2>/dev/null || :
   else
     # shellcheck disable=SC2016
     bash -c 'exec 3<>"/dev/tcp/localhost/$1" || exit 0
@@ -148,6 +155,22 @@ http_status() {
       IFS=" " read -r -t 5 _ status _ <&3 && printf "%s" "$status"' slipway "$health_port" "$health_path" "$health_host" "$health_headers" 2>/dev/null || :
   fi
 }
+
+# The team's own question, in the folder and with the environment of the service.
+ask_command() (
+  cd "$root/current/$directory" || exit 1
+  as_at_login
+  set -- "$root/current/$env_path" "$definition/env" "$health_command" "$(current_id)"
+  set -a
+  # shellcheck disable=SC1090
+  if [ -n "$env_path" ] && [ -r "$1" ]; then . "$1"; fi
+  # shellcheck disable=SC1090
+  if [ -r "$2" ]; then . "$2"; fi
+  set +a
+  export SLIPWAY_RELEASE="$4"
+  if command -v bash >/dev/null; then exec timeout 30 bash --norc -euo pipefail -c "$3"; fi
+  exec timeout 30 sh -euc "$3"
+)
 
 # One question; sets $observed; succeeds when the answer is the expected one.
 ask_health() {
@@ -163,9 +186,12 @@ ask_health() {
       observed='no connection'
       return 1 ;;
     command)
-      if (cd "$root/current/$directory" && SLIPWAY_RELEASE=$(current_id) timeout 30 bash -euo pipefail -c "$health_command") >"$state/health.out" 2>&1 </dev/null 9>&-; then return 0; fi
-      observed="exit $?: $(tail -n 1 "$state/health.out" | head -c 200)"
-      return 1 ;;
+      said=$state/health.$$
+      code=0
+      ask_command >"$said" 2>&1 </dev/null 9>&- || code=$?
+      observed="exit $code: $(tail -n 1 "$said" | head -c 200)"
+      rm -f "$said"
+      return "$code" ;;
     *) return 0 ;;
   esac
 }
@@ -197,11 +223,13 @@ await_health() {
     fi
     sleep "$health_interval"
   done
+  # What the kernel calls it, when a part of the path is a link.
+  real_root=$(cd "$root" && pwd -P)
   for pid in $pids; do
     cwd=$(cwd_of "$pid")
     case $cwd in
-      "$root/releases/$wanted" | "$root/releases/$wanted"/*) : ;;
-      "$root/releases"/*)
+      "$real_root/releases/$wanted" | "$real_root/releases/$wanted"/*) : ;;
+      "$real_root/releases"/*)
         say "unhealthy $name: process $pid still works in $cwd, not in release $wanted"
         return 1 ;;
       *) say "note $name: process $pid works in '${cwd:-unknown}', so its release cannot be read back" ;;

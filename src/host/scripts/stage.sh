@@ -3,7 +3,7 @@
 # here; then the whole is compared with the manifest. Only a whole release gets its name below releases/.
 #
 # $1 root  $2 token  $3 release  $4 base or ''  $5 first|more  $6 journal line "begin"  $7 journal line "staged"  $8 env file's path
-# The tar holds meta/ (tree, sums, links, shared, env, services/ …) and tree/ (the files).
+# The tar holds meta/ (tree, sums, links, shared, env, services/ …), tree/ (the files), and at its end meta/complete.
 enter "$1"
 token=$2 release=$3 base=$4 part=$5 env_path=$8
 valid_id "$release"
@@ -15,9 +15,14 @@ stage=$state/staging/$release
 if [ "$part" = first ]; then
   journal "$6"
   rm -rf "$state/staging"
-  mkdir -p "$stage/tree" "$stage/meta"
+  mkdir -p "$stage/tree" "$stage/meta" "$state/manifests"
 fi
+rm -f "$stage/meta/complete"
+# What belongs to root on the runner belongs to the deploy user here. Of a stream that ends too early tar complains, unless
+# it ends between two entries: so the last entry must have come.
 gzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C "$stage"
+[ -f "$stage/meta/complete" ] || fail 1 'the upload ended before all of it was here'
+rm -f "$stage/meta/complete"
 
 if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
   valid_id "$base"
@@ -25,22 +30,31 @@ if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
   (cd "releases/$base" && xargs -0 cp -dl --parents -t "$stage/tree" -- <"$stage/meta/links") 2>/dev/null || :
 fi
 
+# Folders take the setgid bit from the folder they stand in; a release has its own modes.
+find "$stage/tree" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +
 list_tree "$stage/tree" >"$stage/tree.here"
 list_sums "$stage/tree" >"$stage/sums.here"
 if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here" "$stage/meta/tree"; then
-  # Files that differ were rewritten in place in the base release (or their mode was): they are asked for again, and
-  # never linked from now on. Remove them here first: writing into them would change the older release too.
-  {
-    comm -z -23 "$stage/meta/sums" "$stage/sums.here" | cut -z -c 67-
-    # The path is what stands between the mode and the first "//".
-    comm -z -23 "$stage/meta/tree" "$stage/tree.here" | sed -z -n 's/^f [0-7]* //; t path; b; :path; s,//.*$,,; p'
-  } | sort -zu >"$stage/again"
+  # paths_only_in A B: the files of which sums or tree know something in the first listing that the second does not.
+  # In tree the path is what stands between the mode and the first "//".
+  paths_only_in() {
+    {
+      comm -z -23 "$stage/$1sums$2" "$stage/$3sums$4" | cut -z -c 67-
+      comm -z -23 "$stage/$1tree$2" "$stage/$3tree$4" | sed -z -n 's,^f [0-7]* ,,; t path; b; :path; s,//.*$,,; p'
+    } | sort -zu
+  }
+  # Wanted and not here as wanted; and what is here in its place.
+  paths_only_in meta/ '' '' .here >"$stage/again"
+  paths_only_in '' .here meta/ '' >"$stage/differs"
   if [ "$part" = more ] || [ ! -s "$stage/again" ]; then
     comm -z -3 "$stage/meta/tree" "$stage/tree.here" | tr '\0' '\n' | head -n 5 >&2
-    fail 1 "the release on the host is not what was sent (disk full, or files changing while they were read?)"
+    fail 1 'the release on the host is not what was sent (disk full, or files changing while they were read?)'
   fi
-  (cd "$stage/tree" && xargs -0 rm -f -- <"$stage/again")
-  cat "$stage/again" "$state/rewritten" 2>/dev/null | sort -zu >"$state/rewritten.new"
+  # What was linked and differs was rewritten in place in the base release: it is asked for again, and never linked from
+  # now on. It goes from here first: writing into it would change the older release too.
+  (cd "$stage/tree" && xargs -0 rm -f -- <"$stage/differs")
+  sort -z "$stage/meta/links" | comm -z -12 - "$stage/differs" >"$stage/rewritten"
+  cat "$stage/rewritten" "$state/rewritten" 2>/dev/null | sort -zu >"$state/rewritten.new"
   mv "$state/rewritten.new" "$state/rewritten"
   say "again $(base64 -w 0 <"$stage/again")"
   exit 10
@@ -67,7 +81,6 @@ fi
 : >"$stage/tree/.slipway-$(cat "$stage/meta/slot")"
 
 # The manifest is put in place before the release: a release without one does not count.
-mkdir -p "$state/manifests" releases
 rm -rf "$state/manifests/$release"
 mv "$stage/meta" "$state/manifests/$release"
 mv "$stage/tree" "releases/$release"

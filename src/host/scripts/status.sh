@@ -9,6 +9,7 @@ for folder in "$state/services"/*/; do
   load "${folder%/}"
   pids=$("${manager}_pids" | tr '\n' ',')
   first=${pids%%,*}
-  if ask_health; then health=ok; else health="failing ($observed)"; fi
+  if [ -z "$pids" ]; then health='failing (no process)'
+  elif ask_health; then health=ok; else health="failing ($observed)"; fi
   printf 'service\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$manager" "${pids%,}" "$("${manager}_restarts")" "$(readlink "/proc/${first:-none}/cwd" 2>/dev/null || echo '?')" "$health"
 done

@@ -3,6 +3,10 @@
 # dead).
 #
 # $1 root  $2 token or ''
+if [ ! -e "${1%/}/.slipway/app" ]; then
+  say none
+  exit 0
+fi
 enter "$1"
 exec 8>"$state/lease.lock"
 flock -w 10 8 || fail 6 "the lease of $root cannot be read: another process holds it"
