@@ -1,0 +1,51 @@
+import { expect } from '@jest/globals';
+import type { HostStatus } from '../../src/commands/status.js';
+import type { ReleaseRecord } from '../../src/host/journal.js';
+import type { Host } from './harness.js';
+import { runCli } from './run-action.js';
+import type { Workspace } from './workspace.js';
+
+/** The release that `current` names on the host, or ''. */
+export async function current(host: Host, { root }: Pick<Workspace, 'root'>): Promise<string> {
+  return (await host.run(`readlink ${root}/current || true`)).stdout.trim().replace(/^releases\//, '');
+}
+
+/** The journal's releases through `slipway releases --json`, newest first. */
+export async function releases(work: Workspace): Promise<ReleaseRecord[]> {
+  const ran = await runCli(['releases', 'production', '--identity', work.identity, '--json'], { workspace: work.folder });
+  expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code: 0, stderr: '' });
+  return (JSON.parse(ran.stdout) as { releases: ReleaseRecord[] }[])[0]!.releases;
+}
+
+/** `slipway status --json` of the one host. */
+export async function status(work: Workspace): Promise<HostStatus> {
+  const ran = await runCli(['status', 'production', '--identity', work.identity, '--json'], { workspace: work.folder });
+  expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code: 0, stderr: '' });
+  return (JSON.parse(ran.stdout) as HostStatus[])[0]!;
+}
+
+/** The state of each release by its id. */
+export async function states(work: Workspace): Promise<Record<string, string>> {
+  return Object.fromEntries((await releases(work)).map(({ id, state, present }) => [id, present ? state : `${state}, removed`]));
+}
+
+/** Nothing of a run is left on the host: no lease, no staging, no script of ours, no half-made file. */
+export async function expectNothingLeft(host: Host, { root }: Pick<Workspace, 'root'>): Promise<void> {
+  const found = await host.run(`cd ${root}/.slipway || exit 0
+    ls -d lease lease.new staging app.new.* current.new services/*/.new 2>/dev/null
+    pgrep -af '${root}/.slipway/(lease|lock)|slipway-[r]un' || true
+    ps -eo pid,args | grep -E '[s]h -c .* slipway ${root}( |$)|[ ]slipway ${root}( |$)' | cut -c 1-200 || true`);
+  expect(found.stdout).toBe('');
+}
+
+/** What the app answers on its published port: `{ release, … }`. */
+export async function answer(host: Host, port: number, path = '/version'): Promise<Record<string, unknown>> {
+  const response = await fetch(`http://127.0.0.1:${host.published[port]}${path}`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** Every path below a folder with kind, mode, owner, size, time and content of change: equal lists mean untouched. */
+export async function listing(host: Host, folder: string): Promise<string> {
+  return (await host.run(`find ${folder} -printf '%y %m %u:%g %s %T@ %C@ %p -> %l\\n' | sort -k 7`)).stdout;
+}
