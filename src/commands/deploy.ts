@@ -12,7 +12,8 @@ import { commonCurrent, holdingFleet, lookingAtFleet, throwIfStopped, type Fleet
 import { prepareRelease, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
 import { recorded, type RunContext } from './run-context.js';
-import { switchAll } from './switch.js';
+import { runAfterSwitch } from './after-switch.js';
+import { switchAll, switchBack } from './switch.js';
 
 /**
  * Deploy: build, stage on every host, install, switch on every host, confirm. A host that fails to stage stops the deploy
@@ -45,7 +46,10 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
   await reporter.group('Install', () => installOn(context, members, release));
   throwIfStopped(context.signal);
-  await reporter.group(`Switch to ${release}`, () => switchAll(context, members, release));
+  await reporter.group(`Switch to ${release}`, async () => {
+    await switchAll(context, members, release);
+    await afterSwitch(context, members, release);
+  });
   await reporter.group('Confirm', () => confirmOrWait(context, members, release));
 }
 
@@ -130,6 +134,21 @@ async function installOn(context: RunContext, members: readonly Member[], releas
   });
 }
 
+/** The team's commands that belong to the switch (clearing caches, telling a CDN). When one fails, every host goes back. */
+async function afterSwitch(context: RunContext, members: readonly Member[], release: string): Promise<void> {
+  if (context.config.release.afterSwitch.length === 0) return;
+  try {
+    await runAfterSwitch(context, members, release);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    await switchBack(context, members, release, 'a command after the switch failed');
+    context.outputs.switched = false;
+    context.outputs.outcome = `a command after the switch to ${release} failed; went back to the release before it`;
+    for (const { name, findings } of members) context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
+    throw error;
+  }
+}
+
 /** Without smoke scenarios health is the proof; with them the release waits for `smoke` to confirm it. */
 async function confirmOrWait(context: RunContext, members: readonly Member[], release: string): Promise<void> {
   if (context.config.smoke.length > 0) {
@@ -154,6 +173,7 @@ async function planDeploy(context: RunContext, session: FleetSession, prepared: 
       for (const service of Object.values(config.services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
       reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
       for (const service of startOrder(config.services)) reporter.step(name, `${service.name}: ${describeSwitch(service)}`);
+      for (const command of config.release.afterSwitch) reporter.step(name, `after the switch: ${command}`);
       const prune = toPrune(findings.history, findings.current, config.release.keep);
       if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
       context.outputs.hosts.set(name, { before: findings.current, after: findings.current });

@@ -4,6 +4,7 @@ import type { JournalEvent } from '../host/journal.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
+import { runAfterSwitch } from './after-switch.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
 import { switchAll } from './switch.js';
@@ -61,6 +62,8 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
     const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
     return host.finish(marks);
   });
+  // The site is back; a cache that could not be cleared is red, and no reason to leave the good release again.
+  await runAfterSwitch(context, members, target);
   if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target, { skipWithoutValues: true }));
   measure(context, performance.now() - started);
 }

@@ -2,6 +2,7 @@ import { UserError } from '../evidence/errors.js';
 import type { JournalEvent } from '../host/journal.js';
 import type { Activation } from '../host/remote-host.js';
 import { onEvery, type Member } from '../release/fleet.js';
+import { likelyCause } from '../services/likely-cause.js';
 import { recorded, type RunContext } from './run-context.js';
 
 /** Switches all hosts; when one does not become healthy, takes back those that did. */
@@ -16,10 +17,16 @@ export async function switchAll(context: RunContext, members: readonly Member[],
   const moved = results.filter(({ result }) => result.outcome === 'active').map(({ member }) => member);
   if (moved.length > 0) {
     context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
-    await onEvery(moved, (member) => switchOne(context, member, member.findings.current, '-', 'back', { event: 'bad', release, at: context.now().toISOString(), reason: 'another host did not become healthy' }));
+    await switchBack(context, moved, release, 'another host did not become healthy');
   }
   context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'went-back') ? 'went back to the release before it' : 'see the hosts below'}`;
   throw switchError(failed.map(({ member, result }) => ({ member, result })), release);
+}
+
+/** Takes hosts on which `release` is live back to what they ran before; the release is bad. */
+export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string): Promise<void> {
+  const bad: JournalEvent = { event: 'bad', release, at: context.now().toISOString(), reason };
+  await onEvery(members, (member) => switchOne(context, member, member.findings.current, '-', 'back', bad));
 }
 
 /** A host whose link broke during the switch must not keep the others from going back. */
@@ -97,7 +104,12 @@ function switchError(failed: readonly { member: Member; result: Activation }[], 
         : result.outcome === 'stopped'
           ? 'there was no release to go back to: its services were stopped'
           : `GOING BACK FAILED TOO: look at the host now`;
-    return [`${member.name}: release ${release}: ${result.reason}; ${end}`, ...result.logs.slice(-20).map((line) => `    ${line}`)];
+    const cause = likelyCause(result.logs);
+    return [
+      `${member.name}: release ${release}: ${result.reason}; ${end}`,
+      ...result.logs.slice(-20).map((line) => `    ${line}`),
+      ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
+    ];
   });
   return new UserError(parts.join('\n'), { remedy: 'The lines above are the last the service wrote. Mend the release, then deploy again.' });
 }

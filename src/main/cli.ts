@@ -44,7 +44,7 @@ export function cli(argv: readonly string[]): void {
     command
       .argument('<environment>', 'the environment, as named in slipway.yml')
       .option('--config <file>', 'the configuration', 'slipway.yml')
-      .option('--identity <file>', 'the private key; without it the ssh-agent is asked')
+      .option('--identity <file>', 'the private key (its passphrase in SLIPWAY_SSH_PASSPHRASE); without it the ssh-agent is asked')
       .option('--known-hosts <file>', 'host keys to trust beside those pinned in the configuration')
       .option('--app-env <file>', "the environment's variables and secrets, dotenv text (- for standard input)")
       .option('--evidence <file>', 'where to append the evidence, JSON Lines')
@@ -168,6 +168,7 @@ async function withContext(
       appEnv: options.appEnv === undefined ? undefined : readFileSync(options.appEnv === '-' ? 0 : options.appEnv, 'utf8'),
       plan: options.plan ?? false,
     };
+    requireKey(settings.credentials);
     const context = await makeContext(settings, {
       phase: what.phase, reporter, redactor, signal: stopSignal(() => process.stderr.write('stopped\n')),
       author: { actor: userInfo().username, run: `slipway on ${hostname()}` },
@@ -177,13 +178,21 @@ async function withContext(
   }, redactor);
 }
 
+/** Said before anything is dialled: without a key every server would answer only that the login is refused. */
+function requireKey({ privateKey, agent }: Credentials): void {
+  if (privateKey !== undefined || agent !== undefined) return;
+  throw new UserError('there is no key to log in with: no ssh-agent runs and no --identity was given', {
+    remedy: 'Give the deploy key: --identity ~/.ssh/id_ed25519, or start an agent: eval "$(ssh-agent)" && ssh-add.',
+  });
+}
+
 function credentials(options: Options): Credentials {
   const agent = process.env['SSH_AUTH_SOCK'];
   const passphrase = process.env['SLIPWAY_SSH_PASSPHRASE'];
   const sudoPassword = process.env['SLIPWAY_SUDO_PASSWORD'];
   return {
     ...(options.identity === undefined ? {} : { privateKey: readFileSync(options.identity, 'utf8') }),
-    ...(options.identity === undefined && agent !== undefined ? { agent } : {}),
+    ...(options.identity === undefined && agent !== undefined && agent !== '' ? { agent } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(sudoPassword === undefined ? {} : { sudoPassword }),
     ...(options.knownHosts === undefined ? {} : { knownHosts: readFileSync(options.knownHosts, 'utf8') }),

@@ -53,6 +53,7 @@ const meaning: Config = {
     shared: ['uploads', 'data'],
     envFile: 'config/.env',
     confirmWithin: 900_000,
+    afterSwitch: ['rm -rf cache/pages'],
     installLimit: 1_200_000,
   },
   services: {
@@ -271,6 +272,7 @@ describe('the smallest config', () => {
         shared: [],
         envFile: '.env',
         confirmWithin: 600_000,
+        afterSwitch: [],
         installLimit: 900_000,
       },
       services: {},

@@ -31,8 +31,12 @@ export const release = section(
       }),
     'env-file': relativePath('Where the environment file stands in the release.', '.env').prefault('.env'),
     'confirm-within': duration(
-      'Without a confirmation within this time after the switch, the hosts go back by themselves.',
+      'How long a release may wait for its confirmation after the switch: the lease stays in force so long between the steps of a job.',
     ).prefault('10m'),
+    'after-switch': texts(
+      'Commands run on each host in the live release once it is healthy, such as clearing a cache. When one fails, the hosts go back.',
+      'redis-cli del page-cache',
+    ).prefault([]),
     'install-limit': duration('How long the install commands of one service may take.').prefault('15m'),
   },
   {

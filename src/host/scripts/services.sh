@@ -238,6 +238,15 @@ await_health() {
   say "healthy $name $(($(uptime_s) - started)) $tries $(printf '%s' "$pids" | wc -w)"
 }
 
+# What a person needs to see of a service that failed: its last lines, who holds its port, who holds locks on its files.
 show_logs() {
-  "${manager}_logs" 2>/dev/null | tail -n 40 | sed "s/^/log $name /" 2>/dev/null || :
+  {
+    "${manager}_logs" 2>/dev/null | tail -n 40
+    if [ -n "$health_port" ] && command -v ss >/dev/null; then
+      ss -ltnpH "sport = :$health_port" 2>/dev/null | sed 's/^/port: /'
+    fi
+    if command -v lslocks >/dev/null; then
+      lslocks --noheadings --output COMMAND,PID,TYPE,PATH 2>/dev/null | grep -F " $root/" | grep -vF "$state/" | head -n 5 | sed 's/^/lock: /'
+    fi
+  } 2>/dev/null | sed "s/^/log $name /" || :
 }
