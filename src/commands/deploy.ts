@@ -36,6 +36,7 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   const { members } = session;
   const { reporter, outputs } = context;
   refuseLostEnv(context, members);
+  refuseFullDisk(members, prepared);
   const release = releaseId(context.now(), prepared.commit);
   outputs.release = release;
   outputs.switched = false;
@@ -59,6 +60,27 @@ function refuseLostEnv(context: RunContext, members: readonly Member[]): void {
   if (context.appEnv !== undefined || member === undefined) return;
   throw new UserError(`${member.name}: the live release has an environment file, this deploy brings none: \`app-env\` is empty`, {
     remedy: 'Pass the secret to the job (`app-env: ${{ secrets.APP_ENV }}`), on the command line `--app-env FILE`. Nothing was changed.',
+  });
+}
+
+/** Installs and logs need room too: a deploy that would leave less than this behind is not begun. */
+const ROOM_LEFT = 32 * 1024 * 1024;
+
+/** A disk that fills up half-way is the worst kind of failure: the room is counted before anything is sent. */
+function refuseFullDisk(members: readonly Member[], prepared: PreparedRelease): void {
+  const full = members.flatMap(({ name, findings }) => {
+    const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
+    // What is linked takes neither room nor inodes.
+    const bytes = delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
+    const inodes = prepared.manifest.entries.length - delta.link.length + 100;
+    const { free } = findings;
+    if (free.bytes !== undefined && free.bytes < bytes) return [`${name}: ${formatBytes(free.bytes)} are free, the release needs ${formatBytes(bytes)} (with ${formatBytes(ROOM_LEFT)} to spare)`];
+    if (free.inodes !== undefined && free.inodes < inodes) return [`${name}: ${formatCount(free.inodes, 'inode')} free, the release needs ${inodes.toLocaleString('en-US')}`];
+    return [];
+  });
+  if (full.length === 0) return;
+  throw new UserError(`disk full (ENOSPC):\n${full.map((line) => `    ${line}`).join('\n')}`, {
+    remedy: 'Nothing was changed. Make room: `du -xh --max-depth=2 / | sort -h | tail`; lower `release.keep`.',
   });
 }
 

@@ -36,6 +36,8 @@ export interface Findings {
   readonly base: RemoteManifest | undefined;
   /** Whether the live release has an environment file. */
   readonly hasEnv: boolean;
+  /** Room on the file system of the root for the login user; undefined where it does not say (no inodes on btrfs). */
+  readonly free: { readonly bytes: number | undefined; readonly inodes: number | undefined };
   /** Somebody else's lease, seen when only looking. */
   readonly held: Held | undefined;
 }
@@ -284,6 +286,7 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
   let current = '';
   let exists = true;
   let hasEnv = false;
+  let free: Findings['free'] = { bytes: undefined, inodes: undefined };
   let held: Held | undefined;
   let rewritten = new Set<string>();
   let base: { release: string; encoded: string[] } | undefined;
@@ -305,13 +308,20 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
     else if (word === 'ready') break;
     else if (word === 'absent') exists = false;
     else if (word === 'has-env') hasEnv = true;
+    else if (word === 'free') free = readFree(text);
     else if (word === 'current') current = text;
     else if (word === 'j') journal.push(text);
     else if (word === 'base') base = { release: text, encoded: [] };
     else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
     else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
   }
-  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, held };
+  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held };
+}
+
+/** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */
+function readFree(text: string): Findings['free'] {
+  const [bytes = Number.NaN, inodes = Number.NaN] = text.trim().split(/\s+/).map(Number);
+  return { bytes: Number.isNaN(bytes) ? undefined : bytes, inodes: Number.isNaN(inodes) || inodes === 0 ? undefined : inodes };
 }
 
 function openingError(host: string, result: ExecResult): HostError {

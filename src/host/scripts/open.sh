@@ -5,7 +5,7 @@
 # $1 root  $2 app  $3 environment  $4 take|look  $5 token  $6 owner (one line)  $7 seconds the lease lives without a beat
 # $8 manifest|none: whether the newest release's manifest is wanted
 #
-# Says: "taken" or "looked" or "held SECONDS-LEFT BEAT OWNER" or "absent"; then "current", "has-env", "rewritten", "j JSON" …,
+# Says: "taken" or "looked" or "held SECONDS-LEFT BEAT OWNER" or "absent"; then "current", "free BYTES INODES", "has-env", "rewritten", "j JSON" …,
 # "base ID", base64 of gzip of its sums and tree, "ready". Listens: "beat", "keep SECONDS", "free".
 root=${1%/} app=$2 environment=$3 mode=$4 token=$5 owner=$6 life=$7 want=$8
 guard_root "$root"
@@ -82,6 +82,7 @@ else
 fi
 
 say "current $(current_id)"
+say "free $(df --block-size=1 --output=avail,iavail . | tail -n 1)"
 if [ -f "$state/manifests/$(current_id)/has-env" ]; then say has-env; fi
 if [ -s "$state/rewritten" ]; then say "rewritten $(base64 -w 0 <"$state/rewritten")"; fi
 if [ -f "$state/journal" ]; then
