@@ -48,15 +48,25 @@ export async function goLive(context: RunContext, options: GoLiveOptions): Promi
 /** Rolls back after a red smoke; returns the error that ends the run. */
 async function goBack(context: RunContext, session: Parameters<typeof rollbackOn>[1], release: string, cause: UserError): Promise<UserError> {
   context.reporter.error(cause.message);
+  const { previousRelease, hosts } = context.outputs;
+  const began = new Map(hosts);
+  // What was live before is what was live before this run, not before its way back.
+  const restore = (): void => {
+    if (previousRelease === undefined) delete context.outputs.previousRelease;
+    else context.outputs.previousRelease = previousRelease;
+    for (const [host, { after }] of hosts) hosts.set(host, { before: began.get(host)?.before ?? '', after });
+  };
   try {
     await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: cause.message.replace(/\s+/g, ' ').slice(0, 200) });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    restore();
     context.outputs.release = release;
     context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
     return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : 'Look at the hosts now: slipway status <environment>.' });
   }
   const live = context.outputs.release ?? '';
+  restore();
   context.outputs.release = release;
   context.outputs.switched = false;
   context.outputs.outcome = `${release} failed smoke; went back to ${live}`;

@@ -145,7 +145,7 @@ describe('an Express app with SQLite in a shared folder, two cluster instances u
     const ran = await runAction('rollback', { workspace: work.folder, inputs: { ...inputs(), reason: 'prices are wrong' } });
     expect(ran.code).toBe(0);
     expect(ran.outputs).toMatchObject({ result: 'success', release: made['A'], 'previous-release': made['C'], switched: 'true' });
-    expect(ran.log).toMatch(/rollback took .* of 10m/);
+    expect(ran.log).toMatch(/rollback took .* of 10 min/);
     expect(await current(host, work)).toBe(made['A']);
     expect(await answer(host, PORT)).toMatchObject({ release: made['A'] });
     const left = (await releases(work)).find(({ id }) => id === made['C']);
