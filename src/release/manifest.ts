@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../evidence/errors.js';
@@ -82,7 +82,7 @@ export async function readManifest(folder: string, selects: Selects): Promise<Ma
     });
   }
   await inParallel(8, files, async (file) => {
-    entries.push({ type: 'file', ...file, sha256: await hashFile(join(folder, file.path)) });
+    entries.push({ type: 'file', ...file, sha256: await hashFile(join(folder, file.path), file.size) });
   });
   return manifestOf(entries);
 }
@@ -144,9 +144,13 @@ function records(bytes: Buffer): string[] {
   return bytes.toString('utf8').split('\0').slice(0, -1);
 }
 
-async function hashFile(file: string): Promise<string> {
+/** Below this size, in bytes, reading a file whole is several times faster than streaming it. */
+const SMALL_FILE = 1024 * 1024;
+
+async function hashFile(file: string, size: number): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
+  if (size <= SMALL_FILE) hash.update(await readFile(file));
+  else await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
 }
 

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -89,26 +90,26 @@ async function addEnd(tar: Pack): Promise<void> {
   await addText(tar, 'meta/complete', '', 0o644);
 }
 
+/** Below this size, in bytes, reading a file whole is several times faster than streaming it. */
+const SMALL_FILE = 256 * 1024;
+
 async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
   const changed = (cause: unknown): UserError =>
     new UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
-  let read = 0;
-  try {
-    const sink = tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() });
-    await pipeline(
-      createReadStream(join(folder, file.path)),
-      async function* (source: AsyncIterable<Buffer>) {
-        for await (const chunk of source) {
-          read += chunk.length;
-          if (read > file.size) throw changed(undefined);
-          onBytes(chunk.length);
-          yield chunk;
-        }
-        if (read < file.size) throw changed(undefined);
-      },
-      sink,
-    );
-  } catch (error) {
-    throw error instanceof UserError ? error : changed(error);
-  }
+  // The size stands in front of the content: neither more nor less may follow.
+  const checked = async function* (): AsyncGenerator<Buffer> {
+    let read = 0;
+    try {
+      for await (const chunk of createReadStream(join(folder, file.path)) as AsyncIterable<Buffer>) {
+        read += chunk.length;
+        if (read > file.size) break;
+        onBytes(chunk.length);
+        yield chunk;
+      }
+    } catch (error) {
+      throw changed(error);
+    }
+    if (read !== file.size) throw changed(undefined);
+  };
+  await pipeline(checked, tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() }));
 }
