@@ -44,14 +44,32 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   if (before !== undefined && before !== '') outputs.previousRelease = before;
   for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
 
-  await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
-  await reporter.group('Install', () => installOn(context, members, release));
-  throwIfStopped(context.signal);
+  try {
+    await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
+    await reporter.group('Install', () => installOn(context, members, release));
+    throwIfStopped(context.signal);
+  } catch (error) {
+    await undo(context, members, release);
+    throw error;
+  }
   await reporter.group(`Switch to ${release}`, async () => {
     await switchAll(context, members, release);
     await afterSwitch(context, members, release);
   });
   await reporter.group('Confirm', () => confirmOrWait(context, members, release));
+}
+
+/**
+ * Removes what a deploy that failed before its switch has put on the hosts, so that it neither takes room nor looks like a
+ * dead run's. A host that cannot be reached any more is put right by the next run.
+ */
+async function undo(context: RunContext, members: readonly Member[], release: string): Promise<void> {
+  const event: JournalEvent = { event: 'undone', release, at: context.now().toISOString(), found: 'its deploy failed before the switch' };
+  await Promise.all(
+    members.map(({ name, host }) =>
+      host.finish([event], [release]).catch((error: unknown) => context.reporter.debug(`${name}: not undone: ${error instanceof Error ? error.message : String(error)}`)),
+    ),
+  );
 }
 
 /** A secret that was not passed to the job is silently empty on GitHub: the app must not lose its environment by that. */

@@ -22,7 +22,7 @@ while [ "$#" -ge 2 ]; do
     continue
   fi
   # The manifest goes first: without it a half-deleted release does not count as whole.
-  if rm -rf "$state/manifests/$id" && rm -rf "releases/$id"; then
+  if rm -rf "$state/staging/$id" "$state/manifests/$id" && rm -rf "releases/$id"; then
     journal "$line"
     say "removed $id"
   else
