@@ -80,7 +80,7 @@ const HEAD = ['| | Check | Subject | Expected | Observed | How to mend |', '|---
 function row(record: Evidence): string {
   const cells = [
     ICONS[record.status],
-    `${escapeMarkdown(record.title, 300)}<br><sub>${codeMarkdown(record.id, 200)}</sub>`,
+    `${escapeMarkdown(record.title, 300)}<br>${codeMarkdown(record.id, 200)}`,
     escapeMarkdown(record.subject, 300),
     escapeMarkdown(record.expected ?? '', 1000),
     escapeMarkdown(record.observed ?? ''),
@@ -94,7 +94,7 @@ const PASSED_HEAD = ['| | Check | Subject | Observed | Time |', '|---|---|---|--
 function passedRow(record: Evidence): string {
   const cells = [
     ICONS[record.status], escapeMarkdown(record.title, 300), escapeMarkdown(record.subject, 300),
-    escapeMarkdown(record.observed ?? record.expected ?? '', 300), formatDuration(record.duration),
+    escapeMarkdown(record.observed ?? record.expected ?? '', 300), record.duration === 0 ? '' : formatDuration(record.duration),
   ];
   return `| ${cells.join(' | ')} |`;
 }
