@@ -1,4 +1,4 @@
-import { failedVisit, visitHost } from '../checks/gather/host.js';
+import { failedVisit, probeDirect, visitHost } from '../checks/gather/host.js';
 import { gatherRunnerFacts } from '../checks/gather/runner.js';
 import { runPreflight } from '../checks/run.js';
 import { UserError } from '../evidence/errors.js';
@@ -37,7 +37,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
           }
         } catch (error) {
           if (!(error instanceof UserError)) throw error;
-          return failedVisit(host, error);
+          return failedVisit(host, error, host.jump === undefined ? undefined : await probeDirect(host.address, host.port));
         }
       }),
     ]);
