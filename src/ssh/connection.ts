@@ -126,7 +126,7 @@ export class SshConnection implements Connection {
     const begin = (channel: ClientChannel) => (own: ExecOptions) => {
       const command = new RemoteCommand(channel, {
         ...own, where: this.parts.where, user: this.user, prefix: line.prefix, marker: line.marker,
-        kill: (signal, rootPid) => this.kill(channel, signal, rootPid),
+        kill: (signal, rootGroup) => this.kill(channel, signal, rootGroup),
       });
       this.commands.add(command);
       void command.ended.catch(() => {}).finally(() => this.commands.delete(command));
@@ -178,14 +178,14 @@ export class SshConnection implements Connection {
     }
   }
 
-  private kill(channel: ClientChannel, signal: 'TERM' | 'KILL', rootPid: number | undefined): void {
+  private kill(channel: ClientChannel, signal: 'TERM' | 'KILL', rootGroup: number | undefined): void {
     if (this.over.signal.aborted) return;
     // ssh2's own signal() is silent once the input is closed, though the protocol allows it (RFC 4254, 6.9).
     const inner = channel as unknown as { outgoing: { id: number; state: string } };
     const { _protocol: protocol } = this.parts.client as unknown as { _protocol: { signal(id: number, name: string): void } };
     if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof') protocol.signal(inner.outgoing.id, signal);
     // What runs as root is out of the server's reach: it signals as the login user, and for root not at all.
-    if (rootPid !== undefined) void this.exec(KILL_TREE, [String(rootPid), signal], { sudo: true, limit: CLOSE_LIMIT }).catch(() => {});
+    if (rootGroup !== undefined) void this.exec(KILL_GROUP, [String(rootGroup), signal], { sudo: true, limit: CLOSE_LIMIT }).catch(() => {});
   }
 
   private lose(): void {
@@ -204,11 +204,8 @@ export class SshConnection implements Connection {
   }
 }
 
-/** Signals the process group of "$1", and the process alone where ps is missing. */
-const KILL_TREE = `
-group=$(ps -o pgid= -p "$1" 2>/dev/null | tr -d ' ')
-if [ -n "$group" ]; then kill -s "$2" -- "-$group"; else kill -s "$2" "$1"; fi
-`;
+/** Signals the process group "$1". */
+const KILL_GROUP = 'kill "-$2" "-$1"';
 
 /** The reason code of a refused channel (RFC 4254, 5.1). */
 function reasonOf(error: unknown): number | undefined {

@@ -50,7 +50,7 @@ async function resolve(host: HostAddress, where: Where): Promise<Address[]> {
   const family = isIP(host.address);
   if (family !== 0) return [{ address: host.address, family }];
   try {
-    return await lookup(host.address, { all: true, verbatim: true });
+    return await lookup(host.address, { all: true, order: 'verbatim' });
   } catch (error) {
     const temporary = codeOf(error) === 'EAI_AGAIN';
     throw new SshError('dns', where, temporary

@@ -68,7 +68,7 @@ export function handshake(stream: Duplex, host: HostAddress, where: Where, optio
     });
     client.on('close', () => finish(refused ?? ended(stage, heard, login, where)));
     client.connect({
-      sock: stream as never,
+      sock: stream,
       username: host.user,
       algorithms: { serverHostKey: [...algorithms] },
       hostVerifier: (key: Buffer) => {

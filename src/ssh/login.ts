@@ -78,7 +78,8 @@ export class Login {
 
   /** For ssh2's `authHandler`. */
   readonly next: AuthHandlerMiddleware = (methodsLeft, partialSuccess, next) => {
-    if (methodsLeft) this.offered = methodsLeft;
+    // The first time it is null, whatever the types of ssh2 say.
+    if (Array.isArray(methodsLeft)) this.offered = methodsLeft;
     if (partialSuccess) this.partly = true;
     const one = this.methods.shift();
     if (one !== undefined) this.tried.push(one.label);

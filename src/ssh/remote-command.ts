@@ -21,7 +21,7 @@ export interface RemoteCommandOptions extends ExecOptions {
   /** Set when the command runs as root: see sudo.ts. */
   readonly marker: string | undefined;
   /** Sends a signal to the command. */
-  readonly kill: (signal: 'TERM' | 'KILL', rootPid: number | undefined) => void;
+  readonly kill: (signal: 'TERM' | 'KILL', rootGroup: number | undefined) => void;
 }
 
 /** A command that runs on an open channel. `ended` always settles: by the command's end, or through `fail` and `stop`. */
@@ -69,10 +69,10 @@ export class RemoteCommand {
   stop(error: unknown): void {
     if (this.done || this.failure !== undefined) return;
     this.failure = { error };
-    this.options.kill('TERM', this.gate?.pid);
+    this.options.kill('TERM', this.gate?.group);
     this.closeInput();
     this.after(GRACE, () => {
-      this.options.kill('KILL', this.gate?.pid);
+      this.options.kill('KILL', this.gate?.group);
       this.finish();
     });
   }

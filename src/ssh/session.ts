@@ -7,9 +7,9 @@ const END_LIMIT = 30_000;
 /** A remote command that is spoken to in lines. */
 export class LineSession implements Session {
   private readonly lines: string[] = [];
-  private waiting: { readonly line: (line: string) => void; readonly end: (error: unknown) => void } | undefined;
+  private waiting: { readonly line: (line: string) => void; readonly end: (error: Error) => void } | undefined;
   /** Why no further line will come. */
-  private over: unknown;
+  private over: Error | undefined;
   private command!: RemoteCommand;
 
   /** `start` gets the sink for the lines of stdout, and returns the command. */
@@ -18,7 +18,7 @@ export class LineSession implements Session {
     session.command = start((line) => session.take(line));
     session.ended.then(
       ({ code }) => session.finish(session.command.error('ended', `the command ended with exit code ${code} instead of answering.`)),
-      (error: unknown) => session.finish(error),
+      (error: unknown) => session.finish(error instanceof Error ? error : new Error(String(error))),
     );
     return session;
   }
@@ -39,7 +39,7 @@ export class LineSession implements Session {
       };
       this.waiting = {
         line: (line) => { settle(); resolve(line); },
-        end: (error) => { settle(); reject(error as Error); },
+        end: (error) => { settle(); reject(error); },
       };
       if (this.over !== undefined) this.waiting.end(this.over);
     });
@@ -66,7 +66,7 @@ export class LineSession implements Session {
     else this.waiting.line(line);
   }
 
-  private finish(error: unknown): void {
+  private finish(error: Error): void {
     this.over = error;
     this.waiting?.end(error);
   }

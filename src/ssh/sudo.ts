@@ -31,26 +31,27 @@ fi
 exec sudo -n -- /bin/sh -c "$slipway_inner" slipway "$slipway_marker" "$@"
 `;
 
+/**
+ * Says the marker and the process group (the fifth field of /proc/…/stat; proc(5)), then becomes the command. By its
+ * group the command can be told to end, with all its children: sshd does not signal what runs as root ("session
+ * signalling requires privilege separation", OpenSSH's session.c), and sudo passes a signal on to one process only.
+ */
+const SPEAK = `
+slipway_group=$$
+read -r slipway_x slipway_x slipway_x slipway_x slipway_group slipway_x < /proc/$$/stat
+printf '%s %s\\n' "$1" "$slipway_group" >&2
+unset slipway_group slipway_x
+shift
+exec "$@"
+`;
+
 const INNER = `
 slipway_line=
 while [ "$slipway_line" != "$1" ]; do
   IFS= read -r slipway_line || exit 104
 done
 unset slipway_line
-printf '%s %s\\n' "$1" "$$" >&2
-shift
-exec "$@"
-`;
-
-/**
- * For a login as root: says the marker and the process id, so that the command can be told to end. sshd does not pass
- * on signals there ("session signalling requires privilege separation", OpenSSH's session.c).
- */
-const ANNOUNCE = `
-printf '%s %s\\n' "$1" "$$" >&2
-shift
-exec "$@"
-`;
+${SPEAK}`;
 
 /** A command line that runs as root, and what must come before the command's input. */
 export interface Elevated {
@@ -77,27 +78,29 @@ export function elevate(words: readonly string[], password: string | undefined):
 /** Wraps `words` for a login that is root already. */
 export function announce(words: readonly string[]): Elevated {
   const marker = newMarker();
-  return { words: ['/bin/sh', '-c', ANNOUNCE, 'slipway', marker, ...words], prefix: '', marker };
+  return { words: ['/bin/sh', '-c', SPEAK, 'slipway', marker, ...words], prefix: '', marker };
 }
 
 const newMarker = () => `slipway-root-${randomBytes(12).toString('hex')}`;
 
 /** Separates what sudo says from what the command says on stderr. */
 export class SudoGate {
-  /** Process id of the command on the host, once it runs. */
-  pid: number | undefined;
+  /** Process group of the command on the host, once it runs. */
+  group: number | undefined;
   private before = Buffer.alloc(0);
 
   constructor(private readonly marker: string) {}
 
   /** The part of `chunk` that is the command's own. */
   pass(chunk: Buffer): Buffer {
-    if (this.pid !== undefined) return chunk;
+    if (this.group !== undefined) return chunk;
     this.before = Buffer.concat([this.before, chunk]);
-    const start = this.before.indexOf(this.marker);
-    const end = start < 0 ? -1 : this.before.indexOf('\n', start);
-    if (end < 0) return Buffer.alloc(0);
-    this.pid = Number(this.before.toString('latin1', start + this.marker.length + 1, end));
+    // A line of its own: sudo's complaint may repeat the command line, and the marker with it.
+    const text = this.before.toString('latin1');
+    const found = new RegExp(`(?:^|\\n)${this.marker} (\\d+)\\n`).exec(text);
+    if (found === null) return Buffer.alloc(0);
+    this.group = Number(found[1]);
+    const end = found.index + found[0].length - 1;
     const rest = this.before.subarray(end + 1);
     this.before = Buffer.alloc(0);
     return rest;
@@ -110,8 +113,9 @@ export class SudoGate {
 
   /** The error for a command that ended with `code` before it ran; `undefined` when it did run. */
   error(code: number, where: Where, user: string): SshError | undefined {
-    if (this.pid !== undefined) return undefined;
-    const said = this.said.trim();
+    if (this.group !== undefined) return undefined;
+    // What sudo repeats of the command line is of no use to anyone.
+    const said = this.said.replace(/'\/bin\/sh -c [^]*'/, '/bin/sh').trim();
     const message = [MESSAGES[code]?.message(user) ?? `sudo did not run the command for ${user} (exit code ${code}).`,
       ...said.split('\n').filter((line) => line !== '').slice(-5).map((line) => `  sudo says: ${line}`)].join('\n');
     return new SshError('sudo', where, message, {
@@ -128,7 +132,7 @@ const MESSAGES: Record<number, { readonly message: (user: string) => string; rea
     remedy: 'Install it (`apt-get install sudo`), or log in as root.',
   },
   103: {
-    message: (user) => `sudo does not accept the password given for ${user}.`,
-    remedy: 'Check sudo-password: it is the login user\'s own password, not root\'s.',
+    message: (user) => `sudo does not accept ${user} with the password given.`,
+    remedy: 'Check sudo-password: it is the login user\'s own password, not root\'s. May the user run sudo at all?',
   },
 };

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,6 +11,7 @@ import { offeredHostKeys } from '../../src/ssh/offered.js';
 import { parsePrivateKey } from '../../src/ssh/private-key.js';
 import { parsePublicKey } from '../../src/ssh/public-key.js';
 import { lineOf, makeKey, startEmbeddedHost, type EmbeddedHost } from '../support/embedded-host.js';
+import { freePort } from '../support/openssh.js';
 import { refusalOf } from './support.js';
 
 const HOST_KINDS = ['ed25519', 'ecdsa', 'rsa'] as const;
@@ -20,9 +21,7 @@ beforeAll(async () => {
   host = await startEmbeddedHost({ hostKeys: HOST_KINDS });
   key = { privateKey: host.clientKey };
 });
-afterEach(() => {
-  for (const fault of Object.keys(host.faults)) delete host.faults[fault as keyof typeof host.faults];
-});
+afterEach(() => { host.mend(); });
 afterAll(async () => { await host.stop(); });
 
 const fingerprintOf = (line: string) => parsePublicKey(line)?.fingerprint ?? 'unreadable';
@@ -360,15 +359,6 @@ test('the debug log says what happens and has nothing of the key', async () => {
   expect(log.join('\n')).toMatch(/connected in \d+ ms\n.*call 1, \d+ characters/);
   expect(log.join('\n')).not.toContain('secret-script');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** A port on which the kernel drops what comes: the queue of a stopped process, filled up. */
 async function silentPort(): Promise<{ port: number; stop: () => Promise<void> }> {

@@ -16,9 +16,7 @@ beforeAll(async () => {
   host = await startEmbeddedHost();
   connection = await connect(host.hostAddress(), { privateKey: host.clientKey });
 });
-afterEach(() => {
-  for (const key of Object.keys(host.faults)) delete host.faults[key as keyof typeof host.faults];
-});
+afterEach(() => { host.mend(); });
 afterAll(async () => {
   await connection.close();
   await host.stop();

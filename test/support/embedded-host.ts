@@ -71,6 +71,8 @@ export interface EmbeddedHost {
   /** Connections made so far. */
   readonly connections: number;
   readonly faults: Faults;
+  /** Takes all faults back. */
+  mend(): void;
   /** What connect() wants to know of this host. */
   hostAddress(changes?: Partial<HostAddress>): HostAddress;
   /** Cuts all connections as a broken network would: without a good-bye. */
@@ -142,6 +144,7 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions = {}): Prom
 
   return {
     user, address, port, clientKey, home, commands, faults,
+    mend: () => { for (const fault of Object.keys(faults)) Reflect.deleteProperty(faults, fault); },
     hostKeyLine: lines[0] ?? '',
     hostKeyLines: lines,
     get connections() { return connections; },
