@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm test`: the unit tests, then the tests on real hosts where those can be had. Further arguments go to jest.
+ * `npm test`: installs what the tests need where it may, then the unit tests, then the tests on real hosts where those can be had. Further arguments go to jest.
  * Without hosts it says how many tests did not run and why; under CI that is a failure.
  */
 import { spawnSync } from 'node:child_process';
@@ -46,6 +46,11 @@ function prepareHosts() {
   const { output } = run('bash', [join(hosts, 'prepare.sh')], { collect: true });
   const [word, ...rest] = (output.trim().split('\n').at(-1) ?? '').split(' ');
   return word === 'image' ? { image: rest.join(' ') } : { reason: rest.join(' ') || 'test/hosts/prepare.sh failed' };
+}
+
+if (process.platform === 'linux') {
+  const { code } = run('bash', [join(root, 'test', 'prepare.sh')]);
+  if (code !== 0) process.exit(code);
 }
 
 const generate = join('tools', 'generate.mjs');
