@@ -193,6 +193,11 @@ async function afterSwitch(context: RunContext, members: readonly Member[], rele
 async function confirmOrWait(context: RunContext, members: readonly Member[], release: string): Promise<void> {
   if (context.config.smoke.length > 0) {
     context.outputs.outcome = `${release} is live and waits to be confirmed by smoke`;
+    if (context.signal.aborted) {
+      throw new UserError(`stopped by a signal during the switch, which was carried to its end: ${release} is live, and nobody has confirmed it`, {
+        remedy: `To prove it: slipway smoke ${context.environmentName}. To go back: slipway rollback ${context.environmentName}.`,
+      });
+    }
     context.reporter.step('runner', `${release} is live; smoke confirms it`);
     return;
   }
