@@ -111,5 +111,8 @@ function switchError(failed: readonly { member: Member; result: Activation }[], 
       ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
     ];
   });
-  return new UserError(parts.join('\n'), { remedy: 'The lines above are the last the service wrote. Mend the release, then deploy again.' });
+  const wrote = failed.some(({ result }) => result.outcome !== 'active' && result.logs.length > 0);
+  return new UserError(parts.join('\n'), {
+    remedy: `${wrote ? 'The lines above are the last the service wrote.' : 'The service wrote nothing: does it write to standard output or standard error?'} Mend the release, then deploy again.`,
+  });
 }

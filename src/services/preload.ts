@@ -1,4 +1,4 @@
-import { currentLink } from '../host/layout.js';
+import { currentLink, logFolder } from '../host/layout.js';
 import type { ServiceContext } from './definition.js';
 
 /**
@@ -6,6 +6,9 @@ import type { ServiceContext } from './definition.js';
  * when the process starts, so that secrets pass neither through PM2's memory nor into its saved dump.
  * The files are in the strict dialect that config/env-file.ts writes. The paths stand in the text: in cluster mode PM2 sets
  * the process's variables only after this has run.
+ *
+ * PM2 writes the logs of such processes through streams that lag behind; what a process says right before it exits would be
+ * lost. Here they are written at once, as Node.js itself writes to files ("A note on process I/O").
  */
 export function renderPreload(context: Pick<ServiceContext, 'root' | 'envFile'>): string {
   return `'use strict';
@@ -26,6 +29,21 @@ function load(file) {
     process.env[name] = plain === undefined ? escaped.replace(/\\\\([\\\\"$\`])/g, '$1') : plain;
   }
 }
+
+const { createWriteStream } = fs;
+const atOnce = {
+  open: fs.open,
+  close: fs.close,
+  write(fd, buffer, offset, length, position, done) {
+    try {
+      done(null, fs.writeSync(fd, buffer, offset, length, position), buffer);
+    } catch (error) {
+      done(error);
+    }
+  },
+};
+fs.createWriteStream = (file, options) =>
+  createWriteStream(file, path.dirname(String(file)) === ${JSON.stringify(logFolder(context.root))} ? { ...options, fs: atOnce } : options);
 
 const release = fs.realpathSync(${JSON.stringify(currentLink(context.root))});
 load(path.join(release, ${JSON.stringify(context.envFile)}));

@@ -49,9 +49,11 @@ else
   # write_lease SECONDS: must be called under the lease lock. On a full disk the lease stays as it was.
   write_lease() {
     printf 'token=%s\nowner=%s\nboot=%s\nuntil=%s\nexpires=%s\nbeat=%s\n' "$token" "$owner" "$(boot)" \
-      "$(($(uptime_s) + $1))" "$(($(now) + $1))" "$(date +%s%N)" >"$state/lease.new" || return 1
-    mv "$state/lease.new" "$state/lease"
+      "$(($(uptime_s) + $1))" "$(($(now) + $1))" "$(date +%s%N)" 2>/dev/null >"$state/lease.new" && mv "$state/lease.new" "$state/lease" && return 0
+    rm -f "$state/lease.new"
+    return 1
   }
+  take_lease() { write_lease "$life" || fail 1 "the lease cannot be written in $state: is the disk full?"; }
   ours() { [ "$(lease_field token)" = "$token" ]; }
   lock_lease() { flock -w 10 8 || fail 6 "the lease of $root cannot be read: another process holds it"; }
   lost() { fail 4 "the lease of $root was taken by another run: $(lease_field owner | head -c 200)"; }
@@ -67,14 +69,14 @@ else
   }
   trap leave EXIT
   trap 'exit 143' TERM INT
-  write_lease "$life"
+  take_lease
   flock -u 8
   # A script of a run that died may still be finishing; wait for it before looking at anything.
   lock 120
   exec 9>&-
   lock_lease
   ours || lost
-  write_lease "$life"
+  take_lease
   flock -u 8
   mkdir -p "$root/releases" "$root/shared"
   rm -rf "$state/staging"
