@@ -96,7 +96,17 @@ const SMALL_FILE = 256 * 1024;
 async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
   const changed = (cause: unknown): UserError =>
     new UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
+  const header = { name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() };
   // The size stands in front of the content: neither more nor less may follow.
+  if (file.size <= SMALL_FILE) {
+    const content = await readFile(join(folder, file.path)).catch((error: unknown) => Promise.reject(changed(error)));
+    if (content.length !== file.size) throw changed(undefined);
+    onBytes(content.length);
+    await new Promise<void>((resolve, reject) => {
+      tar.entry(header, content, (error) => (error ? reject(error) : resolve()));
+    });
+    return;
+  }
   const checked = async function* (): AsyncGenerator<Buffer> {
     let read = 0;
     try {
@@ -111,5 +121,5 @@ async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: '
     }
     if (read !== file.size) throw changed(undefined);
   };
-  await pipeline(checked, tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() }));
+  await pipeline(checked, tar.entry(header));
 }

@@ -242,10 +242,11 @@ describe('a host', () => {
       expect(stripped(ground.root, 'three')).toBe(inventory(source));
     });
 
-    test.each([['grew', (path: string) => appendFileSync(path, 'more')], ['shrank', (path: string) => writeFileSync(path, '')], ['went', (path: string) => rmSync(path)]])('because a file %s meanwhile, says which', async (_name, change) => {
+    const changes: [string, (path: string) => void][] = [['grew', (path) => appendFileSync(path, 'more')], ['shrank', (path) => writeFileSync(path, '')], ['went', (path) => rmSync(path)]];
+    test.each(changes.flatMap(([name, change]) => [100, 1_000_000].map((size) => [size, name, change] as const)))('because a file of %d bytes %s meanwhile, says which', async (size, _name, change) => {
       const host = await ground.host();
-      const findings = await host.take('two', OWNER, true);
-      put('z', 'content');
+      await host.take('two', OWNER, true);
+      put('z', Buffer.alloc(size, 'z'));
       const manifest = await readManifest(source, everything);
       change(join(source, 'z'));
       const files = manifest.entries.filter((entry) => entry.type === 'file');
