@@ -38,17 +38,22 @@ pm2_do() (
   exec pm2 --no-color "$@" </dev/null 9>&-
 )
 
-pm2_pids() { pm2_do pid "$full" 2>/dev/null | grep -E '^[1-9][0-9]*$' || :; }
+# The processes that live: of one that waits to be started again PM2 still names the last pid.
+pm2_pids() {
+  pm2_do pid "$full" 2>/dev/null | grep -E '^[1-9][0-9]*$' | while IFS= read -r pid; do
+    if [ -d "/proc/$pid" ]; then printf '%s\n' "$pid"; fi
+  done || :
+}
 
 pm2_start() {
   if [ -n "$(pm2_pids)" ] && cmp -s "$definition/pm2.json" "$state/services/$name/pm2.json"; then
     install_definition || return 1
-    pm2_do reload "$full" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
-  else
-    pm2_do delete "$full" >/dev/null 2>&1 || :
-    install_definition || return 1
-    pm2_do start "$state/services/$name/pm2.json" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
+    if pm2_do reload "$full" >"$state/pm2.out" 2>&1; then return 0; fi
+    # PM2 refuses to reload what just crashes and is started again: "Process with pid … already exists".
   fi
+  pm2_do delete "$full" >/dev/null 2>&1 || :
+  install_definition || return 1
+  pm2_do start "$state/services/$name/pm2.json" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
 }
 
 pm2_stop() { pm2_do delete "$full" >/dev/null 2>&1 || :; }
