@@ -32,7 +32,6 @@ function load(file) {
 
 const { createWriteStream } = fs;
 const atOnce = {
-  open: fs.open,
   close: fs.close,
   write(fd, buffer, offset, length, position, done) {
     try {
@@ -42,8 +41,14 @@ const atOnce = {
     }
   },
 };
-fs.createWriteStream = (file, options) =>
-  createWriteStream(file, path.dirname(String(file)) === ${JSON.stringify(logFolder(context.root))} ? { ...options, fs: atOnce } : options);
+fs.createWriteStream = (file, options) => {
+  if (path.dirname(String(file)) !== ${JSON.stringify(logFolder(context.root))}) return createWriteStream(file, options);
+  // A stream that opens its file itself is not ready yet when it says so.
+  const fd = fs.openSync(file, 'a');
+  const stream = createWriteStream(file, { ...options, fd, fs: atOnce });
+  setImmediate(() => stream.emit('open', fd));
+  return stream;
+};
 
 const release = fs.realpathSync(${JSON.stringify(currentLink(context.root))});
 load(path.join(release, ${JSON.stringify(context.envFile)}));
