@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finish } from './docker.js';
@@ -16,9 +16,11 @@ let made: Promise<string> | undefined;
 /**
  * The folder of bundles built from the sources as they are now, with `dist/`'s names in it. Built once for each state of
  * the sources, also when several workers ask at the same time: a test never depends on the committed `dist/` being fresh.
+ * SLIPWAY_TEST_BUNDLE names a folder to use instead, such as `dist` itself.
  */
 export function bundles(): Promise<string> {
-  return (made ??= make());
+  const given = process.env['SLIPWAY_TEST_BUNDLE'];
+  return (made ??= given === undefined ? make() : Promise.resolve(resolve(ROOT, given)));
 }
 
 async function make(): Promise<string> {

@@ -32,15 +32,14 @@ export async function states(work: Workspace): Promise<Record<string, string>> {
 /** Nothing of a run is left on the host: no lease, no staging, no script of ours, no half-made file. */
 export async function expectNothingLeft(host: Host, { root }: Pick<Workspace, 'root'>): Promise<void> {
   const found = await host.run(`cd ${root}/.slipway || exit 0
-    ls -d lease lease.new staging app.new.* current.new services/*/.new 2>/dev/null
-    pgrep -af '${root}/.slipway/(lease|lock)|slipway-[r]un' || true
-    ps -eo pid,args | grep -E '[s]h -c .* slipway ${root}( |$)|[ ]slipway ${root}( |$)' | cut -c 1-200 || true`);
+    ls -d lease lease.new staging/* app.new.* current.new services/*/.new 2>/dev/null
+    ps -eo pid,args | grep -F 'slipway ${root} ' | grep -v grep | cut -c 1-200 || true`);
   expect(found.stdout).toBe('');
 }
 
 /** What the app answers on its published port: `{ release, … }`. */
 export async function answer(host: Host, port: number, path = '/version'): Promise<Record<string, unknown>> {
-  const response = await fetch(`http://127.0.0.1:${host.published[port]}${path}`);
+  const response = await fetch(`http://127.0.0.1:${host.published[port]}${path}`, { signal: AbortSignal.timeout(10_000) });
   expect(response.status).toBe(200);
   return (await response.json()) as Record<string, unknown>;
 }

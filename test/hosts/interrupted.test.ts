@@ -1,0 +1,196 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Host, startHost } from './harness.js';
+import { Job, type Ran, runAction } from './run-action.js';
+import { answer, current, expectNothingLeft, states } from './state-of.js';
+import { workspace, type Workspace } from './workspace.js';
+
+const PORT = 3001;
+
+let host: Host;
+let work: Workspace;
+/** The release that was live before the run that is interrupted. */
+let good: string;
+
+beforeAll(async () => {
+  host = await startHost({ publish: [PORT] });
+  work = await workspace(host, {
+    kind: 'tiny',
+    port: PORT,
+    changes: {
+      'services.web.install': ['sleep 1; echo installed > installed'],
+      'services.web.health.successes': 4,
+      'services.web.health.interval': '400ms',
+      // The deploy ends before anybody has confirmed the release.
+      smoke: [{ name: 'right', get: '/wrong', expect: { text: { contains: ['right'] } } }],
+    },
+  });
+  // Big enough that its way takes some time.
+  await writeFile(join(work.folder, 'payload-old'), randomBytes(1_000_000));
+  await work.commit();
+  good = await confirmed();
+}, 240_000);
+
+afterAll(async () => {
+  await work?.remove();
+  await host?.stop();
+});
+
+/** Deploys and confirms; returns the release. */
+async function confirmed(): Promise<string> {
+  const ran = await runAction('go-live', { workspace: work.folder, inputs: work.inputs });
+  expect(ran).toMatchObject({ code: 0 });
+  return ran.outputs['release']!;
+}
+
+/** What the deploy after a dead one has to show: it succeeds without hands. */
+async function expectNextSucceeds(): Promise<Ran> {
+  await work.commit({ text: String(Date.now()) });
+  const next = await runAction('go-live', { workspace: work.folder, inputs: work.inputs });
+  expect(next.log).toContain('is live');
+  expect(next).toMatchObject({ code: 0, outputs: { result: 'success', switched: 'true' } });
+  expect(await current(host, work)).toBe(next.outputs['release']);
+  expect(await answer(host, PORT)).toMatchObject({ release: next.outputs['release'] });
+  await expectNothingLeft(host, work);
+  good = next.outputs['release']!;
+  return next;
+}
+
+/** The release is on its way over the link. */
+const SENDING = /call 2, /;
+/** The new release is live; nobody has confirmed it. */
+const LIVE = / {2}\d{8}T\d{6}Z-[0-9a-f]{7} is live {2}\(/;
+
+/** One deploy of a changed payload; `signal` is sent when a line matches `at`. */
+async function interrupt(signal: NodeJS.Signals, at: RegExp): Promise<Ran & { job: Job }> {
+  await writeFile(join(work.folder, 'payload'), randomBytes(6_000_000));
+  await work.commit({ text: `${signal} ${at.source}` });
+  const job = await Job.begin(work.folder, { inputs: work.inputs });
+  let sent = false;
+  const ran = await job.run('deploy', {
+    onLine: (line, child) => {
+      if (sent || !at.test(line)) return;
+      sent = true;
+      // What the line announces has begun when the signal comes.
+      setTimeout(() => child.kill(signal), at === SENDING ? 150 : 0);
+    },
+  });
+  expect(sent).toBe(true);
+  return { ...ran, job };
+}
+
+describe('a run that is killed', () => {
+  test.each([
+    ['before it stages', /lease taken/],
+    ['while it sends the release', SENDING],
+    ['when the release is on the host', /verified/],
+    ['while it installs', /::group::Install/],
+    ['when it has installed', /succeeded/],
+    ['as it begins to switch', /::group::Switch/],
+    ['while the new service starts', /starting web/],
+    ['after the switch, before anybody confirmed', LIVE],
+  ])('%s leaves a host on which the next deploy succeeds without hands, and says what it found', async (_, at) => {
+    const { job, code, log } = await interrupt('SIGKILL', at);
+    expect(code).toBe('SIGKILL');
+    // The runner is gone as a whole: no post step.
+    await job.abandon();
+    const next = await expectNextSucceeds();
+    const [, dead] = /::group::Stage (\S+)/.exec(log) ?? [];
+    const found = next.log.slice(0, next.log.indexOf('::group::Stage'));
+    if (at === SENDING || /verified|Install|succeeded/.test(at.source)) {
+      expect(found).toMatch(new RegExp(`release ${dead}: a run by octocat \\(https://github\\.example\\.com/acme/app/actions/runs/4711\\) ended before the switch; its files were removed`));
+      expect((await states(work))[dead!]).toMatch(/^unfinished, removed/);
+    } else if (/starting/.test(at.source) || at === LIVE) {
+      // The host carries a switch to its end alone.
+      expect(found).toMatch(new RegExp(`lease taken; ${dead} is live`));
+    }
+  }, 120_000);
+});
+
+describe('a cancelled run', () => {
+  let log: string;
+  beforeEach(() => {
+    log = '';
+  });
+  afterEach(() => expect(log).not.toContain('This is a defect'));
+
+  test.each([
+    ['SIGINT', 'while it sends the release', SENDING],
+    ['SIGTERM', 'while it sends the release', SENDING],
+    ['SIGINT', 'while it installs', /::group::Install/],
+    ['SIGTERM', 'while it installs', /::group::Install/],
+  ] as const)('by %s %s, ends red, in time, and leaves the live release alone', async (signal, _, at) => {
+    const before = await answer(host, PORT);
+    const ran = await interrupt(signal, at);
+    log = ran.log;
+    expect(ran).toMatchObject({ code: 1, outputs: { result: 'failure', switched: 'false' } });
+    expect(ran.log).toMatch(/::error::.*stopped/);
+    expect(await answer(host, PORT)).toEqual(before);
+    await ran.job.end();
+    await expectNothingLeft(host, work);
+    await expectNextSucceeds();
+  }, 120_000);
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('by %s during the switch leaves the host on one release or the other, healthy', async (signal) => {
+    const ran = await interrupt(signal, /starting web/);
+    log = ran.log;
+    expect(ran.code).toBe(1);
+    expect(ran.outputs).toMatchObject({ result: 'failure', switched: 'true' });
+    expect(ran.log).toMatch(/::error::stopped by a signal during the switch.* is live, and nobody has confirmed it/);
+    await ran.job.end();
+    const live = await current(host, work);
+    expect([good, ran.outputs['release']]).toContain(live);
+    expect(await answer(host, PORT)).toMatchObject({ release: live });
+    await expectNextSucceeds();
+  }, 120_000);
+});
+
+describe('two runs at once', () => {
+  // It is given the time of one beat, ten seconds, to find out whether the first is alive.
+  test('the second is refused with the name of the first, which goes on unharmed', async () => {
+    await work.configure({ 'services.web.install': ['sleep 18; echo installed > installed'] });
+    await work.commit({ text: 'the first' });
+    let second: Promise<Ran> | undefined;
+    const first = await runAction('deploy', {
+      workspace: work.folder,
+      inputs: work.inputs,
+      onLine: (line) => {
+        if (line.includes('::group::Install')) second ??= runAction('deploy', { workspace: work.folder, inputs: work.inputs, env: { GITHUB_ACTOR: 'hubot', GITHUB_RUN_ID: '4712' } });
+      },
+    });
+    const refused = await second!;
+    expect(refused).toMatchObject({ code: 1, outputs: { result: 'failure', switched: 'false' } });
+    expect(refused.log).toContain('another run has the lease: octocat https://github.example.com/acme/app/actions/runs/4711');
+    expect(refused.log).toContain('Nothing was changed.');
+    expect(first).toMatchObject({ code: 0, outputs: { result: 'success', switched: 'true' } });
+    expect(await current(host, work)).toBe(first.outputs['release']);
+    await expectNothingLeft(host, work);
+    await work.configure({ 'services.web.install': ['echo installed > installed'] });
+    await expectNextSucceeds();
+  }, 120_000);
+
+  test('the lease is held from deploy through smoke, and freed by the post step', async () => {
+    await work.commit({ text: 'between the steps' });
+    const job = await Job.begin(work.folder, { inputs: work.inputs });
+    expect(await job.run('deploy')).toMatchObject({ code: 0 });
+    const started = Date.now();
+    const other = await runAction('deploy', { workspace: work.folder, inputs: work.inputs, env: { GITHUB_ACTOR: 'hubot' } });
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.log).toContain('another run has the lease: octocat');
+    expect(Date.now() - started).toBeLessThan(30_000);
+    expect(await job.run('smoke')).toMatchObject({ code: 0 });
+    expect((await host.run(`cat ${work.root}/.slipway/lease`)).stdout).toContain('octocat');
+    const [post] = await job.end();
+    expect(post).toMatchObject({ code: 0 });
+    await expectNothingLeft(host, work);
+  }, 120_000);
+
+  test('the post step frees the lease of a deploy that was killed', async () => {
+    const { job } = await interrupt('SIGKILL', LIVE);
+    expect(await job.end()).toMatchObject([{ code: 0 }]);
+    await expectNothingLeft(host, work);
+    await expectNextSucceeds();
+  }, 120_000);
+});
