@@ -10,6 +10,8 @@ let host: Host;
 
 beforeAll(async () => {
   host = await startHost({ publish: [8000, 8001, 8002] });
+  // The test hosts keep their journal in memory, which only this group can read.
+  await host.run('usermod -aG systemd-journal deploy');
 }, 180_000);
 
 afterAll(async () => {
