@@ -26,7 +26,8 @@ const mayImport = {
   host: ['ssh', ...shared],
   ...middle,
   commands: [...Object.keys(middle), ...below],
-  github: shared,
+  // What the checks want to know is theirs to say; GitHub answers in their words.
+  github: ['checks', ...shared],
 };
 
 const zones = Object.entries(mayImport).map(([folder, allowed]) => ({

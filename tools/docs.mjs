@@ -20,6 +20,23 @@ const usage = {
   rollback: { with: { reason: '${{ inputs.reason }}' } },
 };
 
+/** What an action with a github-token asks, by the key of slipway.yml that makes it ask. */
+const grants = [
+  ['actions: read', '`preflight.github.checks`: which runs are this release itself'],
+  ['checks: read', '`preflight.github.checks`: the check runs of the commit'],
+  ['statuses: read', '`preflight.github.checks`: the commit statuses of others than Actions'],
+  ['pull-requests: read', '`preflight.github.reviewed`: pull requests and their reviews'],
+  ['security-events: read', '`preflight.github.alerts.code`: alerts of code scanning'],
+  ['vulnerability-alerts: read', '`preflight.github.alerts.dependencies`: alerts of Dependabot'],
+];
+
+/** What only the token of a GitHub App, or a fine-grained one, can be allowed. */
+const beyond = [
+  ['Secret scanning alerts: read', '`preflight.github.alerts.secrets`'],
+  ['Secrets: read', '`preflight.github.secret-age`: names and dates; nobody can read the values'],
+  ['Environments: read', '`preflight.github.secret-age`: the same of the environment'],
+];
+
 const stale = [];
 
 for (const name of readdirSync(join(root, 'actions')).sort()) {
@@ -76,10 +93,23 @@ ${outputs(action)}
 
 ## Permissions
 
-| permission | why |
-|---|---|
-| \`contents: read\` | \`actions/checkout\` reads your repository. Slipway itself asks nothing of GitHub's API. |
+${permissions(action)}
 `;
+}
+
+function permissions(action) {
+  const asks = 'github-token' in action.inputs;
+  const rest = asks ? 'Also `preflight.github.protected` and `reviewed`: tags, commits, the rules of the branch.' : "Slipway itself asks nothing of GitHub's API.";
+  const table = (head, rows) => [`| ${head} | why |`, '|---|---|', ...rows.map(([name, why]) => `| \`${name}\` | ${why} |`)].join('\n');
+  const own = table('permission', [['contents: read', `\`actions/checkout\` reads your repository. ${rest}`], ...(asks ? grants : [])]);
+  if (!asks) return own;
+  return `${own}
+
+Give those whose key is in your \`slipway.yml\`. A question that is asked and may not be answered fails, and names what is missing.
+The following no job can grant: pass as \`github-token\` the token of a GitHub App, made for instance by
+\`actions/create-github-app-token\`, with all permissions that the keys need.
+
+${table('permission of the App', beyond)}`;
 }
 
 function example(name) {

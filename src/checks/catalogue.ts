@@ -1,5 +1,6 @@
 import { bundle } from './bundle.js';
 import { clock } from './clock.js';
+import { github } from './github.js';
 import type { Check } from './model.js';
 import { monitors } from './monitors.js';
 import { network } from './network.js';
@@ -14,7 +15,7 @@ import { variables } from './variables.js';
 
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 export const catalogue: readonly Check[] = [
-  ...repository, ...runner, ...quality, ...bundle, ...variables, ...network, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
+  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
 ];
 
 /** The page docs/checks.md: a test keeps it current. */

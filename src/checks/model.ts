@@ -1,11 +1,12 @@
 import type { Config, Environment, HostConfig } from '../config/schema.js';
 import type { HostFacts } from './facts.js';
+import type { GitHubFacts } from './github-facts.js';
 
 export type Severity = 'block' | 'warn';
 
 /** The families of the catalogue; each is one file. */
 export type Family =
-  | 'repository' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'resources' | 'tools' | 'permissions' | 'ports' | 'clock' | 'monitors';
+  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'resources' | 'tools' | 'permissions' | 'ports' | 'clock' | 'monitors';
 
 /** What one check found. `skip` is for questions the user asked that could not be answered. */
 export interface Outcome {
@@ -64,7 +65,13 @@ export interface EnvironmentCheck extends CheckBase {
   run(facts: Settings, context: CheckContext): Outcome | undefined;
 }
 
-export type Check = HostCheck | VisitCheck | RunnerCheck | EnvironmentCheck;
+/** A question to GitHub's API; asked only when configured, and failed when it could not be answered. */
+export interface GitHubCheck extends CheckBase {
+  readonly scope: 'github';
+  run(facts: GitHubFacts, context: CheckContext): Outcome | undefined;
+}
+
+export type Check = HostCheck | VisitCheck | RunnerCheck | EnvironmentCheck | GitHubCheck;
 
 /** What came of visiting one host: its facts, or why there are none. */
 export interface HostVisit {

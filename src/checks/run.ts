@@ -5,6 +5,7 @@ import { UserError } from '../evidence/errors.js';
 import type { Evidence } from '../evidence/record.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { catalogue } from './catalogue.js';
+import type { GitHubFacts } from './github-facts.js';
 import type { Check, CheckContext, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
 import { settingsOf } from './settings.js';
 
@@ -16,6 +17,8 @@ export interface PreflightInput {
   readonly hosts: readonly HostVisit[];
   /** Absent when the command does not look at the runner. */
   readonly runner?: RunnerFacts;
+  /** What GitHub's API said; absent when it was not asked. */
+  readonly github?: GitHubFacts;
   /** The parsed environment file; absent when none was given. */
   readonly appEnv?: Readonly<Record<string, string>>;
   /** Values for `$NAME` in the plain values of services; default: the environment file. */
@@ -58,6 +61,7 @@ export function runPreflight(input: PreflightInput): Evidence[] {
 function ask(check: Check, input: PreflightInput, settings: Settings, context: CheckContext): [subject: string, outcome: Outcome | undefined][] {
   switch (check.scope) {
     case 'runner': return input.runner === undefined ? [] : [['runner', check.run(input.runner, context)]];
+    case 'github': return [[input.github?.repository ?? 'GitHub', check.run(input.github ?? {}, context)]];
     case 'environment': return [[context.environmentName, check.run(settings, context)]];
     case 'visit': return input.hosts.map((visit) => [visit.host.name, check.run(visit, context)]);
     case 'host': return input.hosts.map((visit) => [visit.host.name, visit.facts === undefined ? undefined : check.run({ ...visit, facts: visit.facts }, context)]);

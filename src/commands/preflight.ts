@@ -13,15 +13,16 @@ export interface PreflightOptions {
 }
 
 /**
- * Preflight: asks runner, repository, hosts and environment everything the catalogue knows; all hosts at once, one round
+ * Preflight: asks runner, repository, GitHub, hosts and environment everything the catalogue knows; all hosts at once, one round
  * trip each. Changes nothing.
  * @throws UserError when a check that blocks has failed.
  */
 export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
   const { config, environment, environmentName, credentials, reporter, signal } = context;
   const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
-    const [runner, ...hosts] = await Promise.all([
+    const [runner, github, ...hosts] = await Promise.all([
       gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
+      config.preflight.github === undefined ? undefined : context.repositoryState?.(options.tag),
       ...environment.hosts.map(async (host) => {
         const started = performance.now();
         try {
@@ -44,6 +45,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
     const found = runPreflight({
       config, environment: environmentName, hosts, runner, reporter, now: context.now(),
       lookup: context.lookup,
+      ...(github === undefined ? {} : { github }),
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
     });
     reporter.block(renderTable(found));

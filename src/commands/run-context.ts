@@ -1,3 +1,4 @@
+import type { GitHubFacts } from '../checks/github-facts.js';
 import type { Config, Environment } from '../config/schema.js';
 import type { Evidence, Phase, Status } from '../evidence/record.js';
 import type { Redactor } from '../evidence/redact.js';
@@ -17,6 +18,8 @@ export interface RunContext {
   readonly phase: Phase;
   /** The environment for commands of the team's that run on the runner. */
   readonly runnerEnv: Readonly<Record<string, string>>;
+  /** Asks GitHub what `preflight.github` wants to know of what is released (a ref, or what is checked out). */
+  readonly repositoryState?: (ref: string | undefined) => Promise<GitHubFacts>;
   /** Values for variables: app-env first, then the process. */
   readonly lookup: (name: string) => string | undefined;
   /** The repository's folder on the runner. */

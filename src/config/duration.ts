@@ -28,6 +28,13 @@ export function parseDuration(text: string): number {
   return milliseconds;
 }
 
+/** Reads an age in whole days, `90d`, as milliseconds: for stamps, which no timer has to wait for. Throws ValueError. */
+export function parseDays(text: string): number {
+  const days = /^([1-9]\d{0,3})d$/.exec(text.trim())?.[1];
+  if (days === undefined) throw new ValueError(`must be a number of days such as 90d, is \`${text}\``);
+  return Number(days) * UNITS.d;
+}
+
 /** The shortest text parseDuration reads as `milliseconds`: 5400000 → `1h30m`. */
 export function formatDuration(milliseconds: number): string {
   let rest = milliseconds;

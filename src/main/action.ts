@@ -9,6 +9,7 @@ import { Ledger } from '../evidence/ledger.js';
 import { Redactor } from '../evidence/redact.js';
 import { renderSummary } from '../evidence/summary.js';
 import { githubReporter } from '../github/reporter.js';
+import { githubAccess } from './github.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
 import { makeContext, type Settings } from './settings.js';
 import { stopSignal } from './stop.js';
@@ -105,6 +106,7 @@ function readInputs(): Settings {
     },
     appEnv: input('app-env', secret),
     plan: plan === 'true',
+    github: githubAccess(process.env, input('github-token')),
   };
 }
 

@@ -17,6 +17,7 @@ import { plainReporter, terminalReporter } from '../evidence/reporters.js';
 import { countsText } from '../evidence/verdict.js';
 import type { Credentials } from '../ssh/types.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
+import { githubAccess } from './github.js';
 import { makeContext, readConfig, type Settings } from './settings.js';
 import { stopSignal } from './stop.js';
 import { renderOffers, renderReleases, renderStatus } from './tables.js';
@@ -167,6 +168,7 @@ async function withContext(
       credentials: credentials(options),
       appEnv: options.appEnv === undefined ? undefined : readFileSync(options.appEnv === '-' ? 0 : options.appEnv, 'utf8'),
       plan: options.plan ?? false,
+      github: githubAccess(process.env, process.env['GITHUB_TOKEN']),
     };
     requireKey(settings.credentials);
     const context = await makeContext(settings, {

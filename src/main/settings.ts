@@ -14,6 +14,7 @@ import type { RunContext } from '../commands/run-context.js';
 import type { Author } from '../host/journal.js';
 import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
+import { repositoryState, type GitHubAccess } from './github.js';
 
 /** What an action's inputs and the CLI's options have in common, as texts; absent is undefined, never ''. */
 export interface Settings {
@@ -23,6 +24,8 @@ export interface Settings {
   readonly credentials: Credentials;
   readonly appEnv: string | undefined;
   readonly plan: boolean;
+  /** Absent for commands that ask GitHub nothing. */
+  readonly github?: GitHubAccess;
 }
 
 /** Reads and checks the configuration; the file's name in messages is the one the user gave. */
@@ -43,7 +46,7 @@ export async function readConfig(workspace: string, file: string): Promise<Confi
 /** Tells the redactor every secret before anything is said. */
 export function maskSecrets(settings: Settings, appEnv: Readonly<Record<string, string>> | undefined, redactor: Redactor): void {
   const { privateKey, passphrase, sudoPassword } = settings.credentials;
-  for (const secret of [privateKey, passphrase, sudoPassword, ...Object.values(appEnv ?? {})]) {
+  for (const secret of [privateKey, passphrase, sudoPassword, settings.github?.token, ...Object.values(appEnv ?? {})]) {
     if (secret !== undefined && secret !== '') redactor.add(secret);
   }
 }
@@ -73,6 +76,7 @@ export async function makeContext(
   if (missing.length > 0) {
     throw new UserError(missing.join('\n'), { remedy: 'Give them in `app-env`, or as environment variables of the step. A secret that is not passed to the job is silently empty.' });
   }
+  const runnerEnv = commandEnvironment(world.processEnv);
   return {
     config,
     environmentName: settings.environment,
@@ -81,7 +85,10 @@ export async function makeContext(
     appEnv,
     lookup,
     phase: world.phase,
-    runnerEnv: commandEnvironment(world.processEnv),
+    runnerEnv,
+    repositoryState: repositoryState(settings.github, {
+      config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
+    }),
     workspace: settings.workspace,
     reporter: world.reporter,
     redactor: world.redactor,

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { catalogue, renderCatalogue } from '../../src/checks/catalogue.js';
 import type { Outcome } from '../../src/checks/model.js';
 import { settingsOf } from '../../src/checks/settings.js';
+import { githubCases } from './cases/github.js';
 import { hostCases } from './cases/host.js';
 import { runnerCases } from './cases/runner.js';
 import { variableCases } from './cases/variables.js';
 import { configWith, contextWith, RUNNER, visitOf, type Case } from './support.js';
 
-const cases: Case[] = [...hostCases, ...runnerCases, ...variableCases];
+const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases];
 
 function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
@@ -19,6 +20,7 @@ function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const ask = (): Outcome | undefined => {
     switch (check.scope) {
       case 'runner': return check.run({ ...RUNNER, ...item.runner }, context);
+      case 'github': return check.run(item.github ?? {}, context);
       case 'environment': return check.run(settingsOf(config, item.env, undefined, item.elsewhere), context);
       case 'visit': return check.run(item.unreached ?? visitOf(item.facts, item.visit), context);
       case 'host': return check.run(visitOf(item.facts, item.visit), context);

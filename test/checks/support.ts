@@ -1,6 +1,7 @@
 import { loadConfig } from '../../src/config/load.js';
 import type { Config, HostConfig } from '../../src/config/schema.js';
 import type { HostFacts } from '../../src/checks/facts.js';
+import type { GitHubFacts } from '../../src/checks/github-facts.js';
 import type { CheckContext, HostVisit, RunnerFacts } from '../../src/checks/model.js';
 
 export const NOW = new Date('2026-11-21T02:00:00Z');
@@ -60,6 +61,7 @@ export interface Case {
   readonly visit?: Partial<HostVisit>;
   readonly unreached?: HostVisit;
   readonly runner?: Partial<RunnerFacts>;
+  readonly github?: GitHubFacts;
   readonly release?: CheckContext['release'];
   readonly env?: Readonly<Record<string, string>>;
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;

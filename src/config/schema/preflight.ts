@@ -5,6 +5,7 @@ import { parseOsRequirement } from '../os-requirement.js';
 import { formatPercentage, parsePercentage } from '../percentage.js';
 import { parseVersionRange, type VersionRange } from '../version-range.js';
 import { duration, port, relativePath, size, text, whole } from './fields.js';
+import { github } from './github.js';
 import { environmentName } from './names.js';
 import { oneOrMany, parsed, record, section, verbatim } from './section.js';
 
@@ -169,6 +170,7 @@ export const preflight = section(
     logs: z.array(log).prefault([]).meta({ description: 'Logs that must be growing.' }),
     env: environment.prefault({}),
     repository: repository.prefault({}),
+    github: github.exactOptional(),
     tests: oneOrMany(text('A command.'))
       .prefault([])
       .meta({ description: "The project's own test commands, run on the runner.", examples: [['npm test']] }),
