@@ -408,6 +408,7 @@ describe('the smoke section', () => {
     ['{ get: /, expect: { json: { $.a: { min: x } } } }', '.expect.json["$.a"].min: must be a number, is `x`'],
     ['{ get: /, expect: { text: { matches: "(" } } }', '.expect.text.matches: must be a regular expression'],
     ['{ get: /, expect: { size: "< 5s" } }', '.expect.size: must compare with a size such as 500KB, is `< 5s`'],
+    ['{ get: /, expect: { size: } }', '.expect.size: must be a text, is empty'],
     ['{ get: /, capture: { a: token } }', '.capture.a: must be a JSONPath ($.token), header:Name'],
     ['{ get: /, capture: { a: "regex:/x/" } }', '.capture.a: must hold a group in parentheses'],
     ['{ get: /, capture: { a-b: $.x } }', ".capture.a-b: must be a variable's name"],
@@ -433,6 +434,10 @@ describe('the preflight section', () => {
     ['env: { types: { PORT: prot } }', 'is `prot` — did you mean `port`?'],
     ['env: { required: [A-B] }', "env.required[0]: must be a variable's name"],
     ['coverage: { file: c.json, lines: 80 }', 'coverage.lines: must be a percentage such as 20%; is `80` (write 80%)'],
+    ['github: { alerts: { code: hihg } }', 'github.alerts.code: must be one of critical, high, medium, low; is `hihg` — did you mean `high`?'],
+    ['github: { secret-age: 12h }', 'github.secret-age: must be a number of days such as 90d, is `12h`'],
+    ['github: { secret-age: 90 }', 'github.secret-age: must be a number of days such as 90d, is `90`'],
+    ['github: { review: true }', 'github.review: unknown key; did you mean `reviewed`?'],
     ['logs: [{ path: app.log, within: 5m }]', 'logs[0].path: must be an absolute path, is `app.log`'],
   ])('refuses %s', (line, message) => {
     const found = mistakes(`${HEAD}preflight: { ${line} }\n`);

@@ -149,8 +149,8 @@ export const expect = section(
   },
   {
     rules: (value, complain) => {
-      const size = value['size'] as Comparison | string | undefined;
-      if (typeof size === 'object' && size.unit !== 'bytes' && !(size.unit === 'number'))
+      const size = value['size'] as Comparison | string | null | undefined;
+      if (typeof size === 'object' && size !== null && size.unit !== 'bytes' && !(size.unit === 'number'))
         complain(['size'], `must compare with a size such as 500KB, is \`${size.text}\``);
     },
   },
