@@ -187,8 +187,11 @@ describe('two runs at once', () => {
     await expectNothingLeft(host, work);
   }, 120_000);
 
-  test('the post step frees the lease of a deploy that was killed', async () => {
-    const { job } = await interrupt('SIGKILL', LIVE);
+  test.each([
+    ['before it staged', /lease taken/],
+    ['after its switch', LIVE],
+  ])('the post step frees the lease of a deploy that was killed %s', async (_, at) => {
+    const { job } = await interrupt('SIGKILL', at);
     expect(await job.end()).toMatchObject([{ code: 0 }]);
     await expectNothingLeft(host, work);
     await expectNextSucceeds();

@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { get } from 'node:http';
 import type { HostStatus } from '../../src/commands/status.js';
 import type { ReleaseRecord } from '../../src/host/journal.js';
 import type { Host } from './harness.js';
@@ -39,9 +40,16 @@ export async function expectNothingLeft(host: Host, { root }: Pick<Workspace, 'r
 
 /** What the app answers on its published port: `{ release, … }`. */
 export async function answer(host: Host, port: number, path = '/version'): Promise<Record<string, unknown>> {
-  const response = await fetch(`http://127.0.0.1:${host.published[port]}${path}`, { signal: AbortSignal.timeout(10_000) });
-  expect(response.status).toBe(200);
-  return (await response.json()) as Record<string, unknown>;
+  const text = await new Promise<string>((resolve, reject) => {
+    // A connection of its own: one that is kept open may lead to a process that is gone.
+    const request = get({ host: '127.0.0.1', port: host.published[port], path, agent: false, timeout: 10_000 }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('error', reject);
+      response.on('end', () => (response.statusCode === 200 ? resolve(body) : reject(new Error(`${path}: status ${response.statusCode ?? 0}: ${body}`))));
+    });
+    request.on('timeout', () => request.destroy(new Error(`${path}: no answer within 10 s`))).on('error', reject);
+  });
+  return JSON.parse(text) as Record<string, unknown>;
 }
 
 /** Every path below a folder with kind, mode, owner, size, time and content of change: equal lists mean untouched. */
