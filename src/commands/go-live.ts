@@ -63,7 +63,7 @@ async function goBack(context: RunContext, session: Parameters<typeof rollbackOn
     restore();
     context.outputs.release = release;
     context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
-    return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : 'Look at the hosts now: slipway status <environment>.' });
+    return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : `Look at the hosts now: slipway status ${context.environmentName}` });
   }
   const live = context.outputs.release ?? '';
   restore();

@@ -92,7 +92,7 @@ async function chooseTarget(context: RunContext, session: FleetSession, options:
         const proofs = await onEvery(session.members, async ({ name, host }) => ({ name, ...(await host.prove([id])) }));
         const broken = proofs.flatMap(({ name, broken: found }) => found.map(({ reason }) => `${name}: ${id}: ${reason}`));
         if (broken.length === 0) return id;
-        if (options.release !== undefined) throw new UserError(broken.join('\n'), { remedy: 'Nothing was stopped. Name another release: `slipway releases <environment>` lists them.' });
+        if (options.release !== undefined) throw new UserError(broken.join('\n'), { remedy: `Nothing was stopped. Name another release; to list them: slipway releases ${context.environmentName}` });
         for (const text of broken) context.reporter.warn(`passed over: ${text}`);
       }
       throw new UserError('no good release on the hosts is whole', { remedy: 'Nothing was stopped. Deploy the last good commit again.' });

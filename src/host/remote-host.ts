@@ -124,7 +124,7 @@ export class RemoteHost {
       // A lease that outlives any beat was left in force on purpose, between the steps of a run.
       if (live || held.secondsLeft > seconds || Date.now() > deadline) {
         throw new UserError(`${this.name}: another run has the lease: ${held.owner} (expires in ${held.secondsLeft} s)`, {
-          remedy: 'Wait for it to end. If you know that it is dead: `slipway unlock <environment>`. Nothing was changed.',
+          remedy: `Wait for it to end. If you know that it is dead: slipway unlock ${this.place.environment}. Nothing was changed.`,
         });
       }
       if (lastBeat === undefined) say(`waiting: the lease is held by ${held.owner}; it expires in ${held.secondsLeft} s unless its run is alive`);

@@ -1,3 +1,4 @@
+import { formatCount } from '../evidence/format.js';
 import type { HostStatus } from '../commands/status.js';
 import type { Offer } from '../commands/trust.js';
 import type { ReleaseRecord } from '../host/journal.js';
@@ -13,7 +14,7 @@ export function renderStatus(hosts: readonly HostStatus[]): string {
       `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
       ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
       ...host.unfinished.map((text) => `  unfinished    ${text}; the next run puts it right`),
-      ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${service.restarts || '0'} restarts, health ${service.health}, in ${service.folder}`),
+      ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${formatCount(Number(service.restarts || '0'), 'restart')}, health ${service.health}, in ${service.folder}`),
       '',
     ]),
   ].join('\n');
