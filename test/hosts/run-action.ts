@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,6 +121,9 @@ export async function runCli(args: readonly string[], options: { workspace: stri
   }
 }
 
+/** For whoever looks for a fault: the file to which every process writes what it says, as it says it. */
+const TRACE = process.env['SLIPWAY_TEST_TRACE'];
+
 type Ended = Pick<Ran, 'code' | 'raw' | 'milliseconds'>;
 
 /** Nothing of ours may take longer; a process that does is killed and its test fails. */
@@ -142,6 +146,7 @@ async function start(
   const take = (text: string, stream: 'stdout' | 'stderr'): void => {
     texts.raw += text;
     texts[stream] += text;
+    if (TRACE !== undefined) appendFileSync(TRACE, text);
     const lines = `${partial}${text}`.split('\n');
     partial = lines.pop() ?? '';
     if (onLine !== undefined) for (const line of lines) onLine(decode(line), child);

@@ -60,8 +60,9 @@ function expectAbsent(secret: string, places: Readonly<Record<string, string>>):
 
 /** The files of the host that hold any form of the secret. */
 async function filesWith(secret: string): Promise<string[]> {
-  const patterns = forms(secret).join('\n');
-  const found = await host.run('cat > /run/patterns; grep -rlIaF -f /run/patterns /srv /home /root /tmp /var /etc /run --exclude=patterns --exclude-dir=proc 2>/dev/null; rm /run/patterns', { input: patterns });
+  // Its first word too: the environment file has the rest in quotes of its own.
+  const patterns = [...forms(secret), secret.split(' ')[0]].join('\n');
+  const found = await host.run('cat > /run/patterns; grep -rlaF -f /run/patterns /srv /home /root /tmp /var /etc /run --exclude=patterns --exclude-dir=proc 2>/dev/null; rm /run/patterns', { input: patterns });
   return found.stdout.split('\n').filter((line) => line !== '').sort();
 }
 

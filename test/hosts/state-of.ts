@@ -52,7 +52,12 @@ export async function answer(host: Host, port: number, path = '/version'): Promi
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** Every path below a folder with kind, mode, owner, size, time and content of change: equal lists mean untouched. */
-export async function listing(host: Host, folder: string): Promise<string> {
-  return (await host.run(`find ${folder} -printf '%y %m %u:%g %s %T@ %C@ %p -> %l\\n' | sort -k 7`)).stdout;
+/**
+ * Every path below some folders with kind, mode, owner, size and times: equal lists mean untouched.
+ * @param timesOf `f`: the times of files only, since a folder's change with what comes and goes in it.
+ */
+export async function listing(host: Host, folders: string, timesOf?: 'f'): Promise<string> {
+  const line = (times: string): string => `-printf '%y %m %u:%g ${times} %p -> %l\\n'`;
+  const every = line('%s %T@ %C@');
+  return (await host.run(`find ${folders} ${timesOf === undefined ? every : `\\( -type d ${line('')} -o ${every} \\)`} | sort -k 4`)).stdout;
 }
