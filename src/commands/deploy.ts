@@ -36,7 +36,7 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   const { members } = session;
   const { reporter, outputs } = context;
   refuseLostEnv(context, members);
-  refuseFullDisk(members, prepared);
+  refuseFullDisk(context, members, prepared);
   const release = releaseId(context.now(), prepared.commit);
   outputs.release = release;
   outputs.switched = false;
@@ -85,12 +85,14 @@ function refuseLostEnv(context: RunContext, members: readonly Member[]): void {
 const ROOM_LEFT = 32 * 1024 * 1024;
 
 /** A disk that fills up half-way is the worst kind of failure: the room is counted before anything is sent. */
-function refuseFullDisk(members: readonly Member[], prepared: PreparedRelease): void {
+function refuseFullDisk(context: RunContext, members: readonly Member[], prepared: PreparedRelease): void {
+  const installs = Object.values(context.config.services).some(({ install }) => install.length > 0);
   const full = members.flatMap(({ name, findings }) => {
     const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
-    // What is linked takes neither room nor inodes.
-    const bytes = delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
-    const inodes = prepared.manifest.entries.length - delta.link.length + 100;
+    // What is linked takes neither room nor inodes, until an install gets files of its own to write into.
+    const copied = installs ? prepared.manifest.bytes : 0;
+    const bytes = copied + delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
+    const inodes = prepared.manifest.entries.length - (installs ? 0 : delta.link.length) + 100;
     const { free } = findings;
     if (free.bytes !== undefined && free.bytes < bytes) return [`${name}: ${formatBytes(free.bytes)} are free, the release needs ${formatBytes(bytes)} (with ${formatBytes(ROOM_LEFT)} to spare)`];
     if (free.inodes !== undefined && free.inodes < inodes) return [`${name}: ${formatCount(free.inodes, 'inode')} free, the release needs ${inodes.toLocaleString('en-US')}`];

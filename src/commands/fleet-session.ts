@@ -83,6 +83,9 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
         expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
       });
     }
+    if (findings.history.releases.some(({ id, state }) => id === findings.current && state === 'active')) {
+      context.reporter.step(host.name, `found ${findings.current} live and never confirmed`);
+    }
     if (repaired.said.length > 0) findings = await host.look(wantManifest);
     recovered ||= repaired.switched;
     return { name: host.name, host, findings };

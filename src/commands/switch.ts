@@ -63,7 +63,8 @@ export async function switchOne(
         {
           switching: { event: 'switching', release: target, at, previous: previous === '-' ? '' : previous, why },
           active: { event: 'active', release: target, at },
-          bad: { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
+          // A good release that does not start on the way back is still good: its host is what is not well.
+          bad: previous === '-' ? { event: 'unhealthy', release: target, at, reason: 'a service did not become healthy' } : { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
           back: previous === '-' ? undefined : { event: 'active', release: previous, at },
         },
         (line) => sayActivation(reporter, member.name, line),

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RemoteHost } from '../../src/host/remote-host.js';
@@ -46,6 +46,15 @@ describe('a command of the team', () => {
   test('sees the values of the environment file, whatever their names, in its folder, with empty input', async () => {
     const { lines } = await run('echo "$SECRET $root $state $release $folder $command $child $code"; pwd; echo "$SLIPWAY_RELEASE $SLIPWAY_ROOT"; wc -c', 'sub folder');
     expect(lines).toEqual(['sentinel-7f3a / x y z false 1 9', join(ground.root, 'releases/new/sub folder'), `new ${ground.root}`, '0']);
+  });
+
+  test('may rewrite a file in place without reaching the release it was hard-linked from', async () => {
+    writeFileSync(join(ground.root, 'releases/live/app.js'), 'good\n', { mode: 0o640 });
+    linkSync(join(ground.root, 'releases/live/app.js'), join(ground.root, 'releases/new/app.js'));
+    expect((await run('echo compiled >app.js; stat -c %a app.js')).lines).toEqual(['640']);
+    expect(readFileSync(join(ground.root, 'releases/live/app.js'), 'utf8')).toBe('good\n');
+    expect(readFileSync(join(ground.root, 'releases/new/app.js'), 'utf8')).toBe('compiled\n');
+    expect(existsSync(join(ground.root, '.slipway/staging'))).toBe(false);
   });
 
   test('has no secret among its arguments', async () => {

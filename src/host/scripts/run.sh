@@ -12,6 +12,16 @@ if [ "$7" = live ]; then
   [ "$(current_id)" = "$release" ] || fail 3 "release $release is not live any more"
 else
   [ "$(current_id)" != "$release" ] || fail 3 "release $release is live: nothing may be written into it"
+  # A command may rewrite files in place (compilers do), and a file that is hard-linked is the live release's file too:
+  # before the first command the release gets files of its own.
+  if [ -n "$(find "releases/$release" -type f -links +1 -print -quit)" ]; then
+    rm -rf "$state/staging"
+    mkdir -p "$state/staging"
+    cp -a --reflink=auto -- "releases/$release" "$state/staging/own"
+    rm -rf "releases/$release"
+    mv "$state/staging/own" "releases/$release"
+    rm -rf "$state/staging"
+  fi
 fi
 cd "releases/$release/$folder" || fail 3 "release $release has no folder '$folder'"
 
@@ -35,6 +45,8 @@ child=$!
 setsid sh -c '
   finish() {
     trap "" TERM
+    # Nothing but KILL reaches a reader that was just forked.
+    kill -s KILL "$reader" 2>/dev/null
     kill -s TERM -- "-$1" 2>/dev/null || kill -s TERM "$1" 2>/dev/null
     for _ in 1 2 3 4 5 6 7 8 9 10; do
       kill -s 0 -- "-$1" 2>/dev/null || exit 0
@@ -43,8 +55,14 @@ setsid sh -c '
     kill -s KILL -- "-$1" 2>/dev/null
     exit 0
   }
+  reader=
   trap "finish $1" TERM
-  cat >/dev/null
+  exec 3<&0
+  # In the background, since a shell that waits for a command in the foreground does not hear signals.
+  cat <&3 3<&- 9<&- >/dev/null &
+  reader=$!
+  exec 3<&-
+  wait "$reader"
   finish "$1"' slipway "$child" <&7 >/dev/null 2>&1 &
 watcher=$!
 exec 7<&-
@@ -60,7 +78,7 @@ done
 # What the command left running in the background must not outlive it: it would write into a finished release.
 trap '' TERM INT
 finish
-wait "$watcher" || :
+wait "$watcher" 2>/dev/null || :
 kill -s KILL -- "-$child" 2>/dev/null || :
 if [ "$stopped" = yes ]; then exit 143; fi
 exit "$code"
