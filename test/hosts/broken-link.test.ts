@@ -22,8 +22,8 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
-  await host?.stop();
+  await host.stop();
+  await work.remove();
 });
 
 async function deploysAgain(): Promise<void> {

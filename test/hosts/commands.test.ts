@@ -34,9 +34,9 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
+  await host.stop();
   await rm(outside, { recursive: true, force: true });
-  await host?.stop();
+  await work.remove();
 });
 
 describe('preflight of a real host', () => {
@@ -67,7 +67,7 @@ describe('preflight of a real host', () => {
     await writeFile(join(work.folder, 'slipway.yml'), kept);
     expect(ran).toMatchObject({ code: 1, outputs: { result: 'failure' } });
     expect(ran.log).toMatch(/::error/);
-    expect(`${ran.log}`).toContain(said);
+    expect(ran.log).toContain(said);
     expect(ran.summary).toContain(said);
     const failed = ran.evidence.filter(({ status }) => status === 'fail');
     expect(failed.length).toBeGreaterThan(0);

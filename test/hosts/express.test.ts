@@ -20,8 +20,8 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
-  await host?.stop();
+  await host.stop();
+  await work.remove();
 });
 
 const inputs = (): Record<string, string> => ({ ...work.inputs, 'app-env': ENV });

@@ -18,9 +18,9 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
+  await host.stop();
   await rm(artifact, { recursive: true, force: true });
-  await host?.stop();
+  await work.remove();
 });
 
 describe('a release of 9,000 files', () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await host?.stop();
+  await host.stop();
   await rm(folder, { recursive: true });
 });
 

@@ -226,8 +226,12 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
         await docker(['restart', '--time', '10', container]);
         await booted();
       },
-      pause: async () => void (await docker(['pause', container])),
-      unpause: async () => void (await docker(['unpause', container])),
+      pause: async () => {
+        await docker(['pause', container]);
+      },
+      unpause: async () => {
+        await docker(['unpause', container]);
+      },
       stop,
     };
   } catch (error) {

@@ -19,9 +19,9 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
+  await host.stop();
   await rm(keys, { recursive: true, force: true });
-  await host?.stop();
+  await work.remove();
 });
 
 const PIN = 'environments.production.hosts.0.host-key';

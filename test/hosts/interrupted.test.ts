@@ -34,8 +34,8 @@ beforeAll(async () => {
 }, 240_000);
 
 afterAll(async () => {
-  await work?.remove();
-  await host?.stop();
+  await host.stop();
+  await work.remove();
 });
 
 /** Deploys and confirms; returns the release. */

@@ -16,8 +16,8 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
-  await host?.stop();
+  await host.stop();
+  await work.remove();
 });
 
 const deploy = (): ReturnType<typeof runAction> => runAction('deploy', { workspace: work.folder, inputs: work.inputs });
@@ -50,7 +50,7 @@ test('an app that answers with errors is not healthy: the status code, its log, 
 
 describe('a process that', () => {
   test('keeps working in the old folder is found out', async () => {
-    await work.commit({ 'server.js': `process.chdir(${JSON.stringify(`${work.root}/releases/${good}`)});\nrequire('${work.root}/releases/${good}/server.js');\n` });
+    await work.commit({ 'server.cjs': `process.chdir(${JSON.stringify(`${work.root}/releases/${good}`)});\nrequire('${work.root}/releases/${good}/server.cjs');\n` });
     const ran = await deploy();
     expect(ran.code).toBe(1);
     expect(ran.log).toMatch(new RegExp(`process \\d+ still works in ${work.root}/releases/${good}, not in release`));
@@ -60,7 +60,7 @@ describe('a process that', () => {
 
   test('dies again and again is not healthy between two deaths', async () => {
     await work.commit({
-      'server.js': `const http = require('http');
+      'server.cjs': `const http = require('http');
 http.createServer((request, response) => response.end('ok')).listen(Number(process.env.PORT), '0.0.0.0');
 setTimeout(() => { console.error('out of luck'); process.exit(1); }, 700);
 `,
@@ -85,7 +85,7 @@ test('a restart of the app is counted, and shown by status', async () => {
 }, 60_000);
 
 test('a port taken by a stranger makes the new release unhealthy', async () => {
-  await work.commit({ 'server.js': await originalServer() });
+  await work.commit({ 'server.cjs': await originalServer() });
   await host.run('systemd-run --unit stranger node -e \'require("http").createServer((q, s) => { s.statusCode = 418; s.end() }).listen(3999)\'');
   await work.configure({ 'services.web.port': 3999 });
   const ran = await deploy();
@@ -110,5 +110,5 @@ test('a service that is no longer in the configuration is stopped, and a rollbac
 }, 120_000);
 
 async function originalServer(): Promise<string> {
-  return (await host.run(`cat ${work.root}/releases/${good}/server.js`)).stdout;
+  return (await host.run(`cat ${work.root}/releases/${good}/server.cjs`)).stdout;
 }

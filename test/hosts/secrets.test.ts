@@ -34,8 +34,8 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await work?.remove();
-  await host?.stop();
+  await host.stop();
+  await work.remove();
 });
 
 /** Runs the steps of a job, watching the process list of the host meanwhile. */

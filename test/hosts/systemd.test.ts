@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await host?.stop();
+  await host.stop();
 });
 
 describe('a Flask app in a venv made on the host, as a systemd user unit', () => {
@@ -30,7 +30,7 @@ describe('a Flask app in a venv made on the host, as a systemd user unit', () =>
       changes: { 'services.web.start': '.venv/bin/gunicorn --workers 2 --no-control-socket --bind 0.0.0.0:8000 app:app' },
     });
   });
-  afterAll(() => work?.remove());
+  afterAll(() => work.remove());
 
   const unit = (property: string): Promise<string> =>
     host.run(`systemctl --user show --value -p ${property} flask-web.service`, { user: 'deploy' }).then(({ stdout }) => stdout.trim());
@@ -94,7 +94,7 @@ describe.each([
     await host.run(`rmdir ${work.root}`);
     inputs = { ...work.inputs, ...secrets, 'app-env': 'GREETING=hello\n' };
   });
-  afterAll(() => work?.remove());
+  afterAll(() => work.remove());
 
   const show = (property: string): Promise<string> => host.run(`systemctl show --value -p ${property} by-${user}-web.service`).then(({ stdout }) => stdout.trim());
 
