@@ -72312,12 +72312,12 @@ var j=(e,n)=>()=>{try{return n||e((n={exports:{}}).exports,n),n.exports}catch(t)
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // The bundle starts from CommonJS: ssh2 reads __dirname, which an ES module bundle does not have.
-module.exports = __nccwpck_require__(9832);
+module.exports = __nccwpck_require__(6777);
 
 
 /***/ }),
 
-/***/ 9832:
+/***/ 6777:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 "use strict";
@@ -75437,6 +75437,9 @@ function readHistory(lines) {
                 record.reason = event.reason;
                 staging.delete(event.release);
                 break;
+            case 'unhealthy':
+                switching = undefined;
+                break;
             case 'undone':
                 staging.delete(event.release);
                 if (switching?.release === event.release)
@@ -75468,14 +75471,18 @@ function newRecord(event) {
         reason: undefined,
     };
 }
-const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'undone', 'removed']);
+const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'unhealthy', 'undone', 'removed']);
 function parseEvent(line) {
     try {
         const value = JSON.parse(line);
         if (typeof value !== 'object' || value === null)
             return undefined;
-        const { event, release } = value;
-        if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string')
+        const { event, release, at, previous, slot } = value;
+        if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string' || typeof at !== 'string')
+            return undefined;
+        if (event === 'switching' && typeof previous !== 'string')
+            return undefined;
+        if (event === 'staged' && slot !== 'blue' && slot !== 'green')
             return undefined;
         return value;
     }
@@ -75487,9 +75494,7 @@ function parseEvent(line) {
 ;// CONCATENATED MODULE: ./build/host/lease.js
 
 
-/** A lease lives this long without a beat (DESIGN §4, law 7). */
-const LEASE_SECONDS = 60;
-const BEAT_MS = 10_000;
+const LEASE_TIMES = { seconds: 60, beat: 10_000 };
 /**
  * The lease of one app and environment on one host, kept alive by a line sent every ten seconds over a channel that
  * stays open. When the runner dies the channel ends and the host frees the lease; when the link dies silently, it expires.
@@ -75501,7 +75506,7 @@ class Lease {
     #timer;
     #lost;
     #ended = false;
-    constructor(host, token, session) {
+    constructor(host, token, session, beat) {
         this.#host = host;
         this.token = token;
         this.#session = session;
@@ -75512,7 +75517,7 @@ class Lease {
             catch (error) {
                 this.#lost = error instanceof Error ? error : new Error(String(error));
             }
-        }, BEAT_MS);
+        }, beat);
         this.#timer.unref();
         session.ended.then((result) => {
             if (!this.#ended)
@@ -75553,18 +75558,18 @@ class Lease {
 ;// CONCATENATED MODULE: ./build/host/scripts.generated.js
 // Written by tools/generate.mjs from src/host/scripts/*.sh. Change the scripts, not this file.
 const scripts_generated_scripts = {
-    "activate": "# shellcheck shell=sh\n# The switch: `current` is renamed once, then each service is brought to the release it names, in order, and must be\n# healthy before the next. When one does not, this host goes back by itself, whether or not anybody still listens.\n#\n# $1 root  $2 token  $3 release, or '' for none  $4 release to go back to, '' for none (stop), or - to stay where we are\n# $5 … $8 journal lines: switching, active, bad, back   (bad and back only when it comes to that)\n# stdin: one line, the password for sudo (may be empty)\nenter \"$1\"\ntoken=$2 release=$3 previous=$4 line_switching=$5 line_active=$6 line_bad=$7 line_back=$8\nIFS= read -r password || password=''\nlock 120\nown_lease \"$token\"\nmkdir -p \"$state/logs\" \"$state/services\"\n\npoint_current() {\n  if [ -n \"$1\" ]; then\n    valid_id \"$1\"\n    [ -d \"releases/$1\" ] || fail 3 \"release $1 is not on this host\"\n    rm -f \"$state/current.new\"\n    ln -s \"releases/$1\" \"$state/current.new\"\n    # The link is made where `current` will be, so that its relative target is right, and renamed over it: atomic.\n    mv -T \"$state/current.new\" \"$root/current\"\n  else\n    rm -f \"$root/current\"\n  fi\n  sync \"$root\"\n}\n\n# bring RELEASE: stops what RELEASE does not have, then starts or reloads each of its services in order.\nbring() {\n  used_pm2=no\n  for folder in \"$state/services\"/*/; do\n    [ -f \"${folder}service\" ] || continue\n    load \"${folder%/}\"\n    found=no\n    for wanted in $(services_of \"$1\" | tr '\\n' ' '); do\n      case ${wanted##*/} in [0-9][0-9]-\"$name\") cmp -s \"$wanted/manager\" \"${folder}manager\" && found=yes ;; esac\n    done\n    if [ \"$found\" = no ]; then\n      if [ \"$manager\" = pm2 ]; then used_pm2=yes; fi\n      \"${manager}_stop\"\n      rm -rf \"$folder\"\n      say \"stopped $name\"\n    fi\n  done\n  services_of \"$1\" >\"$state/bring\"\n  result=0\n  while IFS= read -r folder <&6; do\n    load \"$folder\"\n    if [ \"$manager\" = pm2 ]; then used_pm2=yes; fi\n    say \"starting $name\"\n    \"${manager}_mark\"\n    if ! \"${manager}_start\"; then\n      say \"unhealthy $name: it could not be started by $manager\"\n      show_logs\n      result=1\n      break\n    fi\n    if ! await_health \"$1\"; then\n      show_logs\n      result=1\n      break\n    fi\n  done 6<\"$state/bring\"\n  rm -f \"$state/bring\" \"$state/health.out\" \"$state/pm2.out\"\n  if [ \"$used_pm2\" = yes ]; then pm2_saved; fi\n  return \"$result\"\n}\n\n# What install commands made (node_modules, .venv …) is not in the manifest: its folders are noted, so that a later\n# rollback can prove that they are still there.\nif [ -n \"$release\" ] && [ ! -f \"$state/manifests/$release/installed\" ] && [ \"$(current_id)\" != \"$release\" ]; then\n  sed -z -n 's,^d [0-7]* ,,; t path; b; :path; s,//$,,; p' \"$state/manifests/$release/tree\" | tr '\\0' '\\n' | sort >\"$state/folders.sent\"\n  (cd \"releases/$release\" && find . -mindepth 1 -maxdepth 3 -type d -printf '%P\\n') | sort | comm -13 \"$state/folders.sent\" - |\n    awk 'last != \"\" && index($0, last \"/\") == 1 { next } { print; last = $0 }' >\"$state/folders.made\"\n  rm -f \"$state/folders.sent\"\n  mv \"$state/folders.made\" \"$state/manifests/$release/installed\"\nfi\n\njournal \"$line_switching\"\npoint_current \"$release\"\nsay \"switched\"\nif bring \"$release\"; then\n  journal \"$line_active\"\n  say \"active $release\"\n  exit 0\nfi\n\njournal \"$line_bad\"\nif [ \"$previous\" = - ]; then exit 21; fi\nif [ -z \"$previous\" ]; then\n  point_current ''\n  bring '' || :\n  journal \"$line_back\"\n  exit 22\nfi\nsay \"going back to $previous\"\npoint_current \"$previous\"\nif bring \"$previous\"; then\n  journal \"$line_back\"\n  say \"back $previous\"\n  exit 20\nfi\nexit 21\n",
-    "finish": "# shellcheck shell=sh\n# Writes journal lines and deletes releases that nobody needs any more. A release that cannot be deleted is a warning.\n#\n# $1 root  $2 token  $3 number of journal lines, the lines …, then the ids to delete\nenter \"$1\"\ntoken=$2 lines=$3\nshift 3\nlock 120\nown_lease \"$token\"\nwhile [ \"$lines\" -gt 0 ]; do\n  journal \"$1\"\n  shift\n  lines=$((lines - 1))\ndone\nfor id in \"$@\"; do\n  valid_id \"$id\"\n  if [ \"$id\" = \"$(current_id)\" ]; then\n    say \"kept $id\"\n    continue\n  fi\n  # The manifest goes first: without it a half-deleted release does not count as whole.\n  if rm -rf \"$state/manifests/$id\" && rm -rf \"releases/$id\"; then say \"removed $id\"; else say \"stuck $id\"; fi\ndone\n",
-    "lib": "# shellcheck shell=sh\n# Common ground of every script Slipway runs on a host. Sent in front of each of them, over one SSH channel.\n# POSIX sh; the tools are those of Debian and Ubuntu (GNU find, sort, comm, tar, xargs; util-linux flock, setsid).\n#\n# Exit codes the client knows:\n#   3  refused: the folder is not ours or not safe      4  the lease is not ours (any more)\n#   5  the host lacks something                          6  another script of Slipway is still at work here\n#  10  some files could not be taken from the last release; their paths were printed\n#  20  the services did not start: gone back            21  … and going back failed too\n#  22  … and there was nothing to go back to: stopped\nset -eu\nLC_ALL=C\nexport LC_ALL\numask 022\n\n# A lost link must not kill a script between two steps: it goes on, silently, to a state the journal names.\ntrap '' PIPE HUP\n\nsay() { printf '%s\\n' \"$*\" 2>/dev/null || :; }\nfail() {\n  code=$1\n  shift\n  printf 'slipway: %s\\n' \"$*\" >&2 2>/dev/null || :\n  exit \"$code\"\n}\n\n# Refuses folders no release may ever be put into or deleted from.\nguard_root() {\n  case $1 in\n    '' | / | /home | /root | /srv | /var | /var/www | /etc | /usr | /opt | /tmp | /bin | /lib | /boot | /dev | /proc | /sys | /run)\n      fail 3 \"refusing to work in '$1': give the app a folder of its own\" ;;\n    */../* | */.. | */./* | */.) fail 3 \"refusing to work in '$1': the path must be plain\" ;;\n    /*) : ;;\n    *) fail 3 \"refusing to work in '$1': the path must be absolute\" ;;\n  esac\n  if [ \"$1\" = \"${HOME:-}\" ]; then fail 3 \"refusing to work in '$1': it is the home folder itself\"; fi\n}\n\n# enter ROOT: everything below refers to $root and its private folder $state.\nenter() {\n  root=${1%/}\n  guard_root \"$root\"\n  state=$root/.slipway\n  [ -f \"$state/app\" ] || fail 3 \"$root is not a folder of Slipway's\"\n  cd \"$root\"\n}\n\n# lock SECONDS: one changing script at a time on this host; released when this shell ends, however it ends.\n# Whatever we start must close descriptor 9, or a daemon would keep the lock for ever.\nlock() {\n  exec 9>\"$state/lock\"\n  flock -w \"$1\" 9 || fail 6 \"another step of Slipway has been at work in $root for more than $1 s\"\n}\n\nlease_field() { sed -n \"s/^$1=//p\" \"$state/lease\" 2>/dev/null | head -n 1; }\nnow() { date +%s; }\n\n# A script that changes anything first proves that its run still owns the lease.\nown_lease() {\n  if [ -z \"$1\" ] || [ \"$(lease_field token)\" != \"$1\" ]; then\n    fail 4 \"the lease of $root is no longer this run's (now: $(lease_field owner | head -c 200))\"\n  fi\n}\n\n# Appends one line to the journal and puts it on the disk. A torn last line (power cut) is closed first.\njournal() {\n  [ -n \"$1\" ] || return 0\n  if [ -s \"$state/journal\" ] && [ -n \"$(tail -c 1 \"$state/journal\")\" ]; then echo >>\"$state/journal\"; fi\n  printf '%s\\n' \"$1\" >>\"$state/journal\"\n  sync \"$state/journal\"\n}\n\nvalid_id() {\n  case $1 in\n    '' | .* | *[!A-Za-z0-9._-]*) fail 3 \"'$1' is no release id\" ;;\n  esac\n}\n\ncurrent_id() {\n  target=$(readlink \"$root/current\" 2>/dev/null) || return 0\n  printf '%s' \"${target##*/}\"\n}\n\n# Uptime does not jump when the clock is set.\nuptime_s() { cut -d. -f1 /proc/uptime; }\n\n# Lists a folder as the manifest does: one NUL-ended record each, sorted by bytes.\n#   tree: type, mode, path//target   (directories without their missing owner bits: Slipway must be able to enter)\n#   sums: sha256, two spaces, path\nlist_tree() { (cd \"$1\" && find . -mindepth 1 \\( -type l -printf 'l 777 %P//%l\\0' -o -type d -printf 'd %m %P//\\0' -o -printf '%y %m %P//\\0' \\) | sort -z); }\nlist_sums() { (cd \"$1\" && find . -mindepth 1 -type f -printf '%P\\0' | xargs -0 -r sha256sum -z -- | sort -z); }\n\n# newest_whole: the newest release in the journal that is verified and still here.\nnewest_whole() {\n  [ -f \"$state/journal\" ] || return 0\n  sed -n 's/^{\"event\":\"staged\",\"release\":\"\\([A-Za-z0-9._-]*\\)\".*/\\1/p' \"$state/journal\" | tac | while IFS= read -r id; do\n    if [ -f \"$state/manifests/$id/sums\" ] && [ -d \"releases/$id\" ]; then\n      printf '%s' \"$id\"\n      break\n    fi\n  done\n}\n",
+    "activate": "# shellcheck shell=sh\n# The switch: `current` is renamed once, then each service is brought to the release it names, in order, and must be\n# healthy before the next. When one does not, this host goes back by itself, whether or not anybody still listens.\n#\n# $1 root  $2 token  $3 release, or '' for none  $4 release to go back to, '' for none (stop), or - to stay where we are\n# $5 … $8 journal lines: switching, active, bad, back   (bad and back only when it comes to that)\n# stdin: one line, the password for sudo (may be empty)\nenter \"$1\"\ntoken=$2 release=$3 previous=$4 line_switching=$5 line_active=$6 line_bad=$7 line_back=$8\nIFS= read -r password || password=''\nlock 120\nown_lease \"$token\"\nmkdir -p \"$state/logs\" \"$state/services\"\n\npoint_current() {\n  if [ -n \"$1\" ]; then\n    rm -f \"$state/current.new\"\n    # The link is made where it is not seen, with a target that is right where `current` will be, and renamed over it: atomic.\n    ln -s \"releases/$1\" \"$state/current.new\" || return 1\n    mv -T \"$state/current.new\" \"$root/current\" || return 1\n  else\n    rm -f \"$root/current\" || return 1\n  fi\n  sync \"$root\" || :\n}\n\n# stop_others RELEASE: stops what RELEASE does not have, or has under another manager.\nstop_others() {\n  for old in \"$state/services\"/*/; do\n    [ -f \"${old}service\" ] || continue\n    load \"${old%/}\"\n    found=no\n    for new in \"$state/manifests/${1:-none}/services\"/[0-9][0-9]-\"$name\"/; do\n      if cmp -s \"${new}manager\" \"${old}manager\"; then found=yes; fi\n    done\n    if [ \"$found\" = yes ]; then continue; fi\n    if [ \"$manager\" = pm2 ]; then used_pm2=yes; fi\n    \"${manager}_stop\"\n    if [ -n \"$(\"${manager}_pids\")\" ]; then\n      say \"warn $name could not be stopped: it still runs under $manager\"\n    else\n      say \"stopped $name\"\n    fi\n    rm -rf \"$old\"\n  done\n}\n\n# bring RELEASE: stops what it does not have, then starts or reloads each of its services in order. Needs no room on the\n# disk to tell success from failure.\nbring() {\n  used_pm2=no result=0\n  stop_others \"$1\"\n  for folder in \"$state/manifests/${1:-none}/services\"/*/; do\n    [ -f \"${folder}service\" ] || continue\n    load \"${folder%/}\"\n    if [ \"$manager\" = pm2 ]; then used_pm2=yes; fi\n    say \"starting $name\"\n    \"${manager}_mark\" || :\n    if ! \"${manager}_start\"; then\n      say \"unhealthy $name: it could not be started by $manager\"\n      show_logs\n      result=1\n      break\n    fi\n    if ! await_health \"$1\"; then\n      show_logs\n      result=1\n      break\n    fi\n  done\n  rm -f \"$state/pm2.out\"\n  if [ \"$used_pm2\" = yes ]; then pm2_saved; fi\n  return \"$result\"\n}\n\n# Everything that can be known before is known before: what is missing now must not be found out after the switch.\nif [ -n \"$release\" ]; then\n  valid_id \"$release\"\n  [ -d \"releases/$release\" ] || fail 3 \"release $release is not on this host\"\n  [ -d \"$state/manifests/$release\" ] || fail 3 \"release $release has no manifest on this host\"\nfi\ncase $previous in '' | -) : ;; *) valid_id \"$previous\" ;; esac\n\n# What install commands made (node_modules, .venv …) is not in the manifest: its folders are noted, so that a later\n# rollback can prove that they are still there.\nif [ -n \"$release\" ] && [ ! -f \"$state/manifests/$release/installed\" ] && [ \"$(current_id)\" != \"$release\" ]; then\n  sed -z -n 's,^d [0-7]* ,,; t path; b; :path; s,//$,,; p' \"$state/manifests/$release/tree\" | tr '\\0' '\\n' | sort >\"$state/folders.sent\"\n  # A name with a line break could not be told from two.\n  (cd \"releases/$release\" && find . -mindepth 1 -maxdepth 3 -type d ! -path '*\n*' -printf '%P\\n') | sort | comm -13 \"$state/folders.sent\" - |\n    awk 'last != \"\" && index($0, last \"/\") == 1 { next } { print; last = $0 }' >\"$state/folders.made\"\n  rm -f \"$state/folders.sent\"\n  mv \"$state/folders.made\" \"$state/manifests/$release/installed\"\nfi\n\njournal \"$line_switching\"\n# From here on nothing ends this script but its end. A journal that cannot be written (a full disk) does not stop the way\n# back: its last line still says that a switch is under way, and the next run puts right what that means.\nif ! point_current \"$release\"; then\n  say \"unhealthy switch: 'current' cannot be renamed in $root\"\nelif say \"switched\" && bring \"$release\"; then\n  if journal \"$line_active\"; then\n    say \"active $release\"\n    exit 0\n  fi\n  say 'unhealthy switch: the journal cannot be written (is the disk full?)'\nfi\n\njournal \"$line_bad\" || say \"warn the journal cannot be written: the next run will find a switch under way\"\nif [ \"$previous\" = - ]; then exit 21; fi\nif [ -z \"$previous\" ]; then\n  point_current '' || exit 21\n  bring '' || :\n  journal \"$line_back\" || :\n  exit 22\nfi\nsay \"going back to $previous\"\nif point_current \"$previous\" && bring \"$previous\"; then\n  journal \"$line_back\" || :\n  say \"back $previous\"\n  exit 20\nfi\nexit 21\n",
+    "finish": "# shellcheck shell=sh\n# Writes journal lines and deletes releases that nobody needs any more. A release that cannot be deleted is a warning; it\n# stays in the journal, so that the next run tries again.\n#\n# $1 root  $2 token  $3 number of journal lines, the lines …, then for each release to delete its id and the line that says so\nenter \"$1\"\ntoken=$2 lines=$3\nshift 3\nlock 120\nown_lease \"$token\"\nwhile [ \"$lines\" -gt 0 ]; do\n  journal \"$1\"\n  shift\n  lines=$((lines - 1))\ndone\nwhile [ \"$#\" -ge 2 ]; do\n  id=$1 line=$2\n  shift 2\n  valid_id \"$id\"\n  if [ \"$id\" = \"$(current_id)\" ]; then\n    say \"kept $id\"\n    continue\n  fi\n  # The manifest goes first: without it a half-deleted release does not count as whole.\n  if rm -rf \"$state/staging/$id\" \"$state/manifests/$id\" && rm -rf \"releases/$id\"; then\n    journal \"$line\"\n    say \"removed $id\"\n  else\n    say \"stuck $id\"\n  fi\ndone\n",
+    "lib": "# shellcheck shell=sh\n# Common ground of every script Slipway runs on a host. Sent in front of each of them, over one SSH channel.\n# POSIX sh; the tools are those of Debian and Ubuntu (GNU find, sort, comm, tar, xargs; util-linux flock, setsid).\n#\n# Exit codes the client knows:\n#   3  refused: the folder is not ours or not safe      4  the lease is not ours (any more)\n#   5  the host lacks something                          6  another script of Slipway is still at work here\n#  10  some files could not be taken from the last release; their paths were printed\n#  20  the services did not start: gone back            21  … and going back failed too\n#  22  … and there was nothing to go back to: stopped\nset -eu\nlocale=${LC_ALL-unset}\nLC_ALL=C\nexport LC_ALL\numask 022\n\n# A lost link must not kill a script between two steps: it goes on, silently, to a state the journal names.\ntrap '' PIPE HUP\n\n# as_at_login: in a subshell, before somebody else's command is started there: the locale and the signals it would have had.\nas_at_login() {\n  trap - PIPE HUP\n  own_locale\n}\nown_locale() { if [ \"$locale\" = unset ]; then unset LC_ALL; else LC_ALL=$locale; fi; }\n\nsay() { printf '%s\\n' \"$*\" 2>/dev/null || :; }\nfail() {\n  code=$1\n  shift\n  printf 'slipway: %s\\n' \"$*\" >&2 2>/dev/null || :\n  exit \"$code\"\n}\n\n# Refuses folders no release may ever be put into or deleted from.\nguard_root() {\n  case $1 in\n    '' | / | /home | /root | /srv | /var | /var/lib | /var/www | /etc | /usr | /usr/local | /opt | /tmp | /bin | /sbin | /lib | /boot | /dev | /proc | /sys | /run | /mnt | /media)\n      fail 3 \"refusing to work in '$1': give the app a folder of its own\" ;;\n    */../* | */.. | */./* | */. | *//* | */) fail 3 \"refusing to work in '$1': the path must be plain\" ;;\n    /*) : ;;\n    *) fail 3 \"refusing to work in '$1': the path must be absolute\" ;;\n  esac\n  home=$(cd \"${HOME:-/}\" 2>/dev/null && pwd -P) || home=/\n  case $home in\n    \"$1\" | \"$(cd \"$1\" 2>/dev/null && pwd -P)\") fail 3 \"refusing to work in '$1': it is the home folder itself\" ;;\n  esac\n}\n\n# enter ROOT: everything below refers to $root and its private folder $state.\nenter() {\n  root=${1%/}\n  guard_root \"$root\"\n  state=$root/.slipway\n  [ -f \"$state/app\" ] || fail 3 \"$root is not a folder of Slipway's\"\n  cd \"$root\"\n}\n\n# lock SECONDS: one changing script at a time on this host; released when this shell ends, however it ends.\n# Whatever we start must close descriptor 9, or a daemon would keep the lock for ever.\nlock() {\n  exec 9>\"$state/lock\"\n  flock -w \"$1\" 9 || fail 6 \"another step of Slipway has been at work in $root for more than $1 s\"\n}\n\nlease_field() { sed -n \"s/^$1=//p\" \"$state/lease\" 2>/dev/null | head -n 1; }\nnow() { date +%s; }\nboot() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown; }\n\n# How long the lease is still in force, in seconds. Counted by the uptime, which does not jump when the clock is set;\n# by the clock when the host was started anew since, and then for a day at most: it may have been set back.\nlease_left() {\n  if [ \"$(lease_field boot)\" = \"$(boot)\" ]; then\n    left=$(($(lease_field until) - $(uptime_s)))\n  else\n    left=$(($(lease_field expires) - $(now)))\n    if [ \"$left\" -gt 86400 ]; then left=0; fi\n  fi\n  printf '%s' \"$left\"\n}\n\n# A script that changes anything first proves that its run still owns the lease.\nown_lease() {\n  if [ -z \"$1\" ] || [ \"$(lease_field token)\" != \"$1\" ]; then\n    fail 4 \"the lease of $root is no longer this run's (now: $(lease_field owner | head -c 200))\"\n  fi\n}\n\n# Appends one line to the journal and puts it on the disk. A torn last line (power cut, full disk) is closed first.\n# Fails when it could not be written; whoever calls it in a condition decides what that means.\njournal() {\n  [ -n \"$1\" ] || return 0\n  if { journal_line \"$1\" && sync \"$state/journal\"; } 2>/dev/null; then return 0; fi\n  printf 'slipway: the journal %s cannot be written: is the disk full?\\n' \"$state/journal\" >&2 2>/dev/null || :\n  return 1\n}\njournal_line() {\n  if [ -s \"$state/journal\" ] && [ \"$(tail -c 1 \"$state/journal\" | wc -l)\" -eq 0 ]; then\n    printf '\\n' >>\"$state/journal\" || return 1\n  fi\n  printf '%s\\n' \"$1\" >>\"$state/journal\"\n}\n\nvalid_id() {\n  case $1 in\n    '' | .* | *[!A-Za-z0-9._-]*) fail 3 \"'$1' is no release id\" ;;\n  esac\n}\n\ncurrent_id() {\n  target=$(readlink \"$root/current\" 2>/dev/null) || return 0\n  printf '%s' \"${target##*/}\"\n}\n\n# Uptime does not jump when the clock is set.\nuptime_s() { cut -d. -f1 /proc/uptime; }\n\n# Lists a folder as the manifest does: one NUL-ended record each, sorted by bytes.\n#   tree: type, mode, path//target   (directories without their missing owner bits: Slipway must be able to enter)\n#   sums: sha256, two spaces, path\nlist_tree() { (cd \"$1\" && find . -mindepth 1 \\( -type l -printf 'l 777 %P//%l\\0' -o -type d -printf 'd %m %P//\\0' -o -printf '%y %m %P//\\0' \\) | sort -z); }\nlist_sums() { (cd \"$1\" && find . -mindepth 1 -type f -printf '%P\\0' | xargs -0 -r sha256sum -z -- | sort -z); }\n\n# newest_whole: the newest release in the journal that is verified and still here.\nnewest_whole() {\n  [ -f \"$state/journal\" ] || return 0\n  sed -n 's/^{\"event\":\"staged\",\"release\":\"\\([A-Za-z0-9._-]*\\)\".*/\\1/p' \"$state/journal\" | tac | while IFS= read -r id; do\n    if [ -f \"$state/manifests/$id/sums\" ] && [ -d \"releases/$id\" ]; then\n      printf '%s' \"$id\"\n      break\n    fi\n  done\n}\n",
     "make-root": "# shellcheck shell=sh\n# As root: makes the app's root folder and gives it to the deploy user. Touches nothing that exists.\n#\n# $1 root  $2 user\nroot=${1%/}\nguard_root \"$root\"\nif [ -e \"$root\" ] && [ -n \"$(ls -A \"$root\")\" ]; then\n  fail 3 \"$root exists and is not empty: give it to $2 yourself if that is right\"\nfi\ninstall -d -m 0755 -o \"$2\" -g \"$(id -gn \"$2\")\" \"$root\"\n",
-    "open": "# shellcheck shell=sh\n# The first call on a host, and the only one that lives as long as the run: takes the lease, tells what is here,\n# then keeps the lease alive for as long as the runner says so.\n#\n# $1 root  $2 app  $3 environment  $4 take|look  $5 token  $6 owner (one line)  $7 seconds the lease lives without a beat\n# $8 manifest|none: whether the newest release's manifest is wanted\n#\n# Says: \"taken\" or \"looked\" or \"held SECONDS-LEFT BEAT OWNER\" or \"absent\"; then \"current\", \"has-env\", \"rewritten\", \"j JSON\" …,\n# \"base ID\", base64 of gzip of its sums and tree, \"ready\". Listens: \"beat\", \"keep SECONDS\", \"free\".\nroot=${1%/} app=$2 environment=$3 mode=$4 token=$5 owner=$6 life=$7 want=$8\nguard_root \"$root\"\nstate=$root/.slipway\n\nfor tool in find sort comm tar gzip xargs sha256sum base64 flock setsid tac sync; do\n  command -v \"$tool\" >/dev/null || fail 5 \"the host lacks '$tool' (Slipway needs GNU coreutils, findutils, tar, gzip and util-linux)\"\ndone\n# shellcheck disable=SC2185\nfind --version 2>/dev/null | grep -q GNU || fail 5 \"the host's find is not GNU find (Slipway needs GNU coreutils and findutils)\"\n\nif [ ! -f \"$state/app\" ]; then\n  if [ -e \"$root\" ] && [ -n \"$(ls -A \"$root\")\" ]; then\n    fail 3 \"$root exists, is not empty and was not made by Slipway: choose another root, or empty it\"\n  fi\n  if [ \"$mode\" = look ]; then\n    say absent\n    say ready\n    exit 0\n  fi\n  mkdir -p \"$root\" 2>/dev/null || fail 7 \"$(id -un) cannot make $root\"\n  [ -w \"$root\" ] || fail 7 \"$(id -un) cannot write $root\"\n  mkdir -p \"$state\" \"$root/releases\" \"$root/shared\"\n  chmod 0755 \"$root\" \"$root/releases\" \"$root/shared\"\n  printf '%s %s\\n' \"$app\" \"$environment\" >\"$state/app.new\"\n  mv \"$state/app.new\" \"$state/app\"\nfi\n[ \"$(cat \"$state/app\")\" = \"$app $environment\" ] || fail 3 \"$root belongs to '$(cat \"$state/app\")', not to '$app $environment': give each environment its own root\"\ncd \"$root\" || exit 1\n\nif [ \"$mode\" = look ]; then\n  if [ -f \"$state/lease\" ]; then say \"held $(($(lease_field expires) - $(now))) $(lease_field beat) $(lease_field owner)\"; fi\n  say looked\nelse\n  [ -w \"$state\" ] || fail 7 \"$(id -un) cannot write $state\"\n  exec 8>\"$state/lease.lock\"\n  write_lease() { # must be called under the lease lock\n    printf 'token=%s\\nowner=%s\\nexpires=%s\\nbeat=%s\\n' \"$token\" \"$owner\" \"$(($(now) + $1))\" \"$(date +%s%N)\" >\"$state/lease.new\"\n    mv \"$state/lease.new\" \"$state/lease\"\n  }\n  ours() { [ \"$(lease_field token)\" = \"$token\" ]; }\n  flock -w 10 8 || fail 6 \"the lease of $root cannot be read: another process holds it\"\n  if [ -f \"$state/lease\" ] && ! ours && [ \"$(lease_field expires)\" -gt \"$(now)\" ]; then\n    # A clock set back must not keep a dead lease alive: none may last longer than a day.\n    if [ \"$(($(lease_field expires) - $(now)))\" -lt 86400 ]; then\n      say \"held $(($(lease_field expires) - $(now))) $(lease_field beat) $(lease_field owner)\"\n      exit 0\n    fi\n  fi\n  write_lease \"$life\"\n  flock -u 8\n  # A script of a run that died may still be finishing; wait for it before looking at anything.\n  lock 120\n  exec 9>&-\n  rm -rf \"$state/staging\"\n  say taken\nfi\n\nsay \"current $(current_id)\"\nif [ -f \"$state/manifests/$(current_id)/has-env\" ]; then say has-env; fi\nif [ -s \"$state/rewritten\" ]; then say \"rewritten $(base64 -w 0 <\"$state/rewritten\")\"; fi\nif [ -f \"$state/journal\" ]; then tail -n 2000 \"$state/journal\" | sed 's/^/j /'; fi\nif [ \"$want\" = manifest ]; then\n  base=$(newest_whole)\n  if [ -n \"$base\" ]; then\n    say \"base $base\"\n    { cat \"$state/manifests/$base/sums\"; printf '\\0'; cat \"$state/manifests/$base/tree\"; } | gzip -1 | base64 -w 8000\n    say .\n  fi\nfi\nsay ready\n[ \"$mode\" = take ] || exit 0\n\n# End of file means that the runner is gone (killed, or the link with it): nobody else speaks for this token, so it is freed.\nleft=free\nwhile IFS= read -r line; do\n  flock -w 10 8 || continue\n  ours || fail 4 \"the lease of $root was taken by another run: $(lease_field owner | head -c 200)\"\n  case $line in\n    beat) write_lease \"$life\" && say beat ;;\n    keep\\ *) write_lease \"${line#keep }\" && left=kept && flock -u 8 && break ;;\n    free) flock -u 8 && break ;;\n  esac\n  flock -u 8\ndone\nif [ \"$left\" = free ]; then\n  flock -w 10 8 && ours && rm -f \"$state/lease\"\nfi\nsay \"$left\"\n",
-    "preflight": "#!/bin/sh\n# Prints what one host is and has, as `key<TAB>value` lines; src/checks/facts.ts reads them.\n#\n# $1        root folder of the app\n# others    questions, one per argument:\n#   app=NAME        the app that may own the root folder\n#   path=DIR        a folder put before PATH (~/ is the login's home)\n#   tool=NAME       is this command there?\n#   feature=yes     do the GNU tools Slipway itself uses behave? (always asked by Slipway)\n#   sudo=yes        does `sudo -n` work?\n#   env=PATH        where the environment file lies below a release\n#   port=N          a port of the app (its holder is named even without ss)\n#   reach=HOST:PORT can this be reached over TCP from here (3 s)?\n#   monitor=NAME    is this unit or process alive?\n#   log=PATH        when did this file (or the newest file in this folder) change?\n#\n# Values are one line: a backslash, tab, newline and carriage return in them are written \\\\ \\t \\n \\r.\n# Nothing is changed on the host but one folder made and removed again inside the root.\n# The first line is `slipway-preflight<TAB>1`, the last `end<TAB>ok`: without it the facts are not whole.\n\nset -u\numask 077\nLC_ALL=C\nexport LC_ALL\nexec </dev/null\n\nroot=$1\nshift\n\nfact() {\n  case $2 in\n    *[[:cntrl:]\\\\]*)\n      printf '%s\\t' \"$1\"\n      printf '%s' \"$2\" | awk 'BEGIN { ORS = \"\" }\n        { gsub(/\\\\/, \"&&\"); gsub(/\\t/, \"\\\\t\"); gsub(/\\r/, \"\\\\r\"); gsub(/[\\001-\\037]/, \"?\"); if (NR > 1) print \"\\\\n\"; print }'\n      printf '\\n'\n      ;;\n    *) printf '%s\\t%s\\n' \"$1\" \"$2\" ;;\n  esac\n}\n\n# have NAME: is NAME a command?\nhave() { command -v \"$1\" >/dev/null 2>&1; }\n\n# asked KIND ARGS...: the values of all questions of one kind, one per line.\nasked() {\n  kind=$1\n  shift\n  for question; do\n    case $question in \"$kind=\"*) printf '%s\\n' \"${question#*=}\" ;; esac\n  done\n}\n\n# bounded SECONDS COMMAND...: no single question may hold up the others.\nbounded() {\n  if have timeout; then\n    timeout \"$@\"\n  else\n    shift\n    \"$@\"\n  fi\n}\n\nadded=\nfor question; do\n  case $question in\n    \"path=~/\"*) added=$added${HOME:-}/${question#*/}: ;;\n    path=*) added=$added${question#path=}: ;;\n  esac\ndone\n# nginx and others live in sbin, which a plain login's PATH does not hold on Debian.\nPATH=$added${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin\nexport PATH\n\nmilliseconds() {\n  now=$(date +%s%3N)\n  case $now in *[!0-9]*) now=$(date +%s)000 ;; esac\n  printf '%s' \"$now\"\n}\n\nfact slipway-preflight 1\nfact time-begin \"$(milliseconds)\"\n\n# --- who and where -------------------------------------------------------------------------------------------------\nos_value() { sed -n \"s/^$1=//p\" /etc/os-release 2>/dev/null | tr -d \"\\\"'\" | head -n 1; }\nfact os-id \"$(os_value ID)\"\nfact os-version \"$(os_value VERSION_ID)\"\nfact os-name \"$(os_value PRETTY_NAME)\"\nfact arch \"$(uname -m)\"\nfact kernel \"$(uname -sr)\"\nfact hostname \"$(uname -n)\"\nfact uid \"$(id -u)\"\nfact user \"$(id -un 2>/dev/null || id -u)\"\nfact groups \"$(id -Gn 2>/dev/null)\"\nfact home \"${HOME:-}\"\nlogin_shell=$( (getent passwd \"$(id -u)\" || grep \"^[^:]*:[^:]*:$(id -u):\" /etc/passwd) 2>/dev/null | head -n 1 | cut -d: -f7)\nfact login-shell \"$login_shell\"\nfact timezone \"$(date +%Z)\"\nif [ -d /run/systemd/system ]; then fact init systemd; else fact init other; fi\n\n# --- resources -----------------------------------------------------------------------------------------------------\nfact cpus \"$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)\"\nawk '$1 == \"MemTotal:\" { total = $2 } $1 == \"MemAvailable:\" { free = $2 }\n  $1 == \"SwapTotal:\" { swap = $2 } $1 == \"SwapFree:\" { swapfree = $2 }\n  END { printf \"memory-total\\t%.0f\\nmemory-available\\t%.0f\\nswap-total\\t%.0f\\nswap-free\\t%.0f\\n\",\n        total * 1024, free * 1024, swap * 1024, swapfree * 1024 }' /proc/meminfo 2>/dev/null\nfact load \"$(cut -d' ' -f1-3 /proc/loadavg 2>/dev/null)\"\n\n# --- the root folder -----------------------------------------------------------------------------------------------\nparent=$root\nwhile [ ! -d \"$parent\" ] && [ \"$parent\" != / ] && [ \"$parent\" != . ]; do parent=$(dirname -- \"$parent\"); done\nfact root \"$root\"\nfact root-parent \"$parent\"\nreal=$(cd -P -- \"$parent\" 2>/dev/null && pwd -P)\nfact root-parent-real \"$real\"\nif [ -w \"$parent\" ] && [ -x \"$parent\" ]; then fact root-parent-writable yes; else fact root-parent-writable no; fi\n\ndf -Pk -- \"$parent\" 2>/dev/null | awk 'NR == 2 { printf \"disk-total\\t%.0f\\ndisk-free\\t%.0f\\n\", $2 * 1024, $4 * 1024 }'\ndf -Pi -- \"$parent\" 2>/dev/null | awk 'NR == 2 && $2 ~ /^[0-9]+$/ { printf \"inodes-total\\t%.0f\\ninodes-free\\t%.0f\\n\", $2, $4 }'\nfact mount-options \"$(bounded 5 findmnt -no OPTIONS -T \"$parent\" 2>/dev/null | head -n 1)\"\n\napp=$(asked app \"$@\" | head -n 1)\nprobe_folder=\nremove_probe() { if [ -n \"$probe_folder\" ]; then rm -rf -- \"$probe_folder\"; fi; }\ntrap remove_probe EXIT\ntrap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n\n# Creates, links, renames and deletes as a deploy will; leaves the first thing that did not work in $probe_result.\nprobe_in() {\n  if ! reason=$(mktemp -d \"$1/.slipway-probe.XXXXXX\" 2>&1); then\n    probe_result=\"create a folder: $reason\"\n    return\n  fi\n  probe_folder=$reason\n  if ! reason=$({ printf x >\"$probe_folder/file\"; } 2>&1); then probe_result=\"write a file: $reason\"\n  elif ! reason=$(ln -- \"$probe_folder/file\" \"$probe_folder/hard\" 2>&1); then probe_result=\"make a hard link: $reason\"\n  elif ! reason=$(ln -s -- file \"$probe_folder/new\" 2>&1); then probe_result=\"make a symbolic link: $reason\"\n  elif ! reason=$(mv -T -- \"$probe_folder/new\" \"$probe_folder/link\" 2>&1); then probe_result=\"rename: $reason\"\n  elif ! reason=$(rm -rf -- \"$probe_folder\" 2>&1); then probe_result=\"delete: $reason\"\n  else probe_result=ok\n  fi\n  remove_probe\n}\n\nif [ -d \"$root\" ]; then\n  fact root-exists yes\n  fact root-owner \"$(stat -Lc '%U %u %a' -- \"$root\" 2>/dev/null)\"\n  owned=\n  if [ -e \"$root/.slipway/app\" ]; then\n    owned=$(head -n 1 \"$root/.slipway/app\" 2>/dev/null)\n    fact root-app \"$owned\"\n  fi\n  content=$(find \"$root\" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | sed 's|.*/||' | sort | head -n 5 | tr '\\n' ' ')\n  fact root-content \"${content% }\"\n  # A folder that holds something else is refused anyway: nothing is written into it, not even for a moment.\n  if [ -z \"$content\" ] || { [ -n \"$owned\" ] && [ \"$owned\" = \"$app\" ]; }; then\n    base=$root\n    if [ -d \"$root/.slipway\" ]; then base=$root/.slipway; fi\n    probe_in \"$base\"\n    fact probe \"$probe_result\"\n  else\n    fact probe 'not tried: the folder is not this app'\\''s'\n  fi\n  if [ -d \"$root/releases\" ]; then\n    bounded 5 find \"$root/releases\" -maxdepth 3 -type d ! -writable -print 2>/dev/null | head -n 3 |\n      while IFS= read -r folder; do fact unwritable \"$folder\"; done\n  fi\n  env_file=$(asked env \"$@\" | head -n 1)\n  if [ -n \"$env_file\" ]; then\n    for release in \"$root\"/releases/*/; do\n      if [ -f \"$release$env_file\" ]; then\n        fact env-mode \"$(stat -Lc '%a %U' -- \"$release$env_file\") $release$env_file\"\n      fi\n    done\n  fi\nelif [ -e \"$root\" ] || [ -h \"$root\" ]; then\n  fact root-exists not-a-folder\nelse\n  fact root-exists no\nfi\n\n# --- tools ---------------------------------------------------------------------------------------------------------\n# version_of_package COMMAND: from the package.json beside the command. Running it would be slow (npm) or\n# start a daemon (pm2).\nversion_of_package() {\n  file=$(readlink -f -- \"$(command -v \"$1\")\") || return 0\n  package=$(dirname -- \"$(dirname -- \"$file\")\")/package.json\n  if [ -r \"$package\" ]; then sed -n 's/^ *\"version\": *\"\\([^\"]*\\)\".*/\\1/p' \"$package\" | head -n 1; fi\n}\n\nnumber_in() { sed -n 's/^[^0-9]*\\([0-9][0-9A-Za-z.+~-]*\\).*/\\1/p' | head -n 1; }\n\nversion() {\n  have \"$1\" || return 0\n  case $1 in\n    pm2) found=$(version_of_package pm2) ;;\n    npm)\n      found=$(version_of_package npm)\n      if [ -z \"$found\" ]; then found=$(bounded 10 npm --version 2>/dev/null | number_in); fi\n      ;;\n    nginx) found=$(bounded 5 nginx -v 2>&1 | number_in) ;;\n    *) found=$(bounded 5 \"$1\" --version 2>/dev/null | head -n 1 | number_in) ;;\n  esac\n  fact \"version-$1\" \"${found:-unknown}\"\n}\nfor name in node npm pm2 python3 nginx docker git curl bash; do version \"$name\"; done\n\nfor name in node npm pm2; do\n  if ! have \"$name\"; then\n    for folder in \"${HOME:-}\"/.nvm/versions/node/*/bin \"${HOME:-}\"/.volta/bin \"${HOME:-}\"/.local/bin /opt/node*/bin /usr/local/node*/bin; do\n      if [ -x \"$folder/$name\" ]; then fact elsewhere \"$name $folder\"; fi\n    done\n  fi\ndone\n\nasked tool \"$@\" | while IFS= read -r name; do\n  if [ -n \"$name\" ]; then fact tool \"$(command -v \"$name\" >/dev/null 2>&1 && echo yes || echo no) $name\"; fi\ndone\n\n# feature NAME COMMAND...: does the host's own tool do what the scripts of Slipway need?\nfeature() {\n  name=$1\n  shift\n  if bounded 5 \"$@\" >/dev/null 2>&1; then fact feature \"yes $name\"; else fact feature \"no $name\"; fi\n}\nif [ -n \"$(asked feature \"$@\")\" ]; then\n  feature 'find -printf' find / -maxdepth 0 -printf ''\n  feature 'sort -z' sort -z /dev/null\n  feature 'comm -z' comm -z /dev/null /dev/null\n  feature 'mv -T' sh -c 'mv --help | grep -q -- -T'\n  feature 'stat -c' stat -c %Y /\n  feature 'date +%N' sh -c \"date +%s%3N | grep -qx '[0-9]*'\"\n  feature 'sha256sum -z' sha256sum -z /dev/null\n  feature 'xargs -0' xargs -0 -a /dev/null true\n  feature 'GNU tar' sh -c 'tar --version | grep -q GNU'\n  feature gzip gzip --version\n  feature flock flock /dev/null true\n  feature base64 base64 /dev/null\n  feature awk awk 'BEGIN { exit 0 }'\n  feature timeout timeout 1 true\nfi\n\nif [ -n \"$(asked sudo \"$@\")\" ]; then\n  if ! have sudo; then fact sudo missing\n  elif reason=$(bounded 10 sudo -n true 2>&1); then fact sudo yes\n  else fact sudo \"no: $(printf '%s' \"$reason\" | head -n 1)\"\n  fi\nfi\n\n# --- clock ---------------------------------------------------------------------------------------------------------\nsynchronised=$(have timedatectl && bounded 5 timedatectl show -p NTPSynchronized --value 2>/dev/null)\nif [ -z \"$synchronised\" ] && have chronyc; then\n  case $(bounded 5 chronyc -n tracking 2>/dev/null) in\n    *'Leap status'*'Normal'*) synchronised=yes ;;\n    *'Leap status'*) synchronised=no ;;\n  esac\nfi\nfact clock-synchronised \"${synchronised:-unknown}\"\n\n# --- listening sockets ---------------------------------------------------------------------------------------------\nbelow_root() {\n  case $1/ in \"$root\"/* | \"$real_root\"/*) return 0 ;; esac\n  return 1\n}\nreal_root=$real\nif [ \"$parent\" != \"$root\" ]; then real_root=$root; fi\n\n# The cluster manager of PM2 holds the port for its workers: a child that runs below the root makes it the app's.\nchild_below_root() {\n  [ \"$1\" -gt 1 ] || return 1\n  for stat in /proc/[0-9]*/stat; do\n    child=${stat#/proc/}\n    child=${child%/stat}\n    line=$(cat \"$stat\" 2>/dev/null) || continue\n    line=${line##*) }\n    line=${line#* }\n    if [ \"${line%% *}\" = \"$1\" ] && below_root \"$(readlink \"/proc/$child/cwd\" 2>/dev/null)\"; then return 0; fi\n  done\n  return 1\n}\n\nunit_below_root() {\n  [ -n \"$1\" ] && have systemctl || return 1\n  below_root \"$(bounded 3 systemctl show -p WorkingDirectory --value \"$1\" 2>/dev/null)\"\n}\n\n# Only the app's own ports are worth the search through parents and units.\nports=\" $(asked port \"$@\" | tr '\\n' ' ')\"\n# listener ADDRESS PORT UID PID UNIT NAME\nlistener() {\n  own=no\n  if [ \"$4\" != - ] && below_root \"$(readlink \"/proc/$4/cwd\" 2>/dev/null)\"; then own=yes; fi\n  case $ports in\n    *\" $2 \"*)\n      if [ \"$own\" = no ] && [ \"$4\" != - ] && child_below_root \"$4\"; then own=yes; fi\n      if [ \"$own\" = no ] && [ \"$5\" != - ] && unit_below_root \"$5\"; then own=yes; fi\n      ;;\n  esac\n  if [ \"$own\" = no ] && [ \"$4\" = - ] && [ \"$5\" = - ]; then own=unknown; fi\n  fact listen \"$2 $1 $3 $4 $own $5 $6\"\n}\n\nsockets_by_ss() {\n  # -e adds the uid and, where kernel and iproute2 know it, the control group: the unit, even of other users' processes.\n  bounded 5 ss -ltnpeH 2>/dev/null | awk '\n    { address = $4; port = $4; sub(/:[^:]*$/, \"\", address); sub(/^.*:/, \"\", port); gsub(/^\\[|\\]$/, \"\", address)\n      pid = \"-\"; name = \"-\"; uid = \"0\"; unit = \"-\"\n      if (match($0, /pid=[0-9]+/)) pid = substr($0, RSTART + 4, RLENGTH - 4)\n      if (match($0, /users:\\(\\(\"[^\"]*\"/)) name = substr($0, RSTART + 9, RLENGTH - 10)\n      if (match($0, / uid:[0-9]+/)) uid = substr($0, RSTART + 5, RLENGTH - 5)\n      if (match($0, / cgroup:[^ ]*\\/[^ \\/]*\\.service/)) { unit = substr($0, RSTART, RLENGTH); sub(/^.*\\//, \"\", unit) }\n      print address, port, uid, pid, unit, name }'\n}\n\nsockets_by_proc() {\n  # Only the login's own processes show their sockets here.\n  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l %p\\n' 2>/dev/null | awk '\n    FNR == 1 { file++ }\n    file == 1 { inode = $1; gsub(/[^0-9]/, \"\", inode); split($2, part, \"/\"); holder[inode] = part[3]; next }\n    $4 == \"0A\" { split($2, at, \":\"); pid = ($10 in holder) ? holder[$10] : \"-\"; print \"hex=\" at[1], \"hex=\" at[2], $8, pid, \"-\", \"-\" }\n  ' - /proc/net/tcp /proc/net/tcp6 2>/dev/null\n}\n\n# The hexadecimal port of /proc as a number, for comparison with the app's ports.\ndecimal() {\n  case $1 in\n    hex=*) printf '%d' \"0x${1#hex=}\" ;;\n    *) printf '%s' \"$1\" ;;\n  esac\n}\n\nif have ss && ss -ltnH >/dev/null 2>&1; then\n  fact sockets ss\n  list=$(sockets_by_ss)\nelse\n  fact sockets proc\n  list=$(sockets_by_proc)\nfi\nprintf '%s\\n' \"$list\" | while read -r address port uid pid unit name; do\n  if [ -n \"$port\" ]; then\n    if [ \"$name\" = - ] && [ \"$pid\" != - ]; then name=$(cat \"/proc/$pid/comm\" 2>/dev/null || echo -); fi\n    listener \"$address\" \"$(decimal \"$port\")\" \"$uid\" \"$pid\" \"$unit\" \"$name\"\n  fi\ndone\n\n# --- monitors and logs ---------------------------------------------------------------------------------------------\nstate_of() {\n  if have systemctl; then\n    state=$(bounded 5 systemctl is-active -- \"$1\" 2>/dev/null)\n    case $state in active | activating | reloading | failed) printf '%s' \"$state\"; return ;; esac\n  fi\n  # The kernel keeps 15 characters of a process's name.\n  if cat /proc/[0-9]*/comm 2>/dev/null | grep -Fqx -- \"$(printf '%.15s' \"$1\")\"; then printf 'running'\n  else printf '%s' \"${state:-missing}\"\n  fi\n}\nasked monitor \"$@\" | while IFS= read -r name; do\n  if [ -n \"$name\" ]; then\n    state=\n    fact monitor \"$(state_of \"$name\") $name\"\n  fi\ndone\n\nasked log \"$@\" | while IFS= read -r file; do\n  if [ -d \"$file\" ]; then changed=$(bounded 5 find \"$file\" -type f -printf '%T@\\n' 2>/dev/null | sort -n | tail -n 1 | cut -d. -f1)\n  else changed=$(stat -Lc %Y -- \"$file\" 2>/dev/null)\n  fi\n  if [ -n \"$file\" ]; then fact log \"${changed:--} $file\"; fi\ndone\n\n# --- reachability: all at once, three seconds each -----------------------------------------------------------------\nreach() {\n  host=${1%:*}\n  port=${1##*:}\n  bare=${host#\\[}\n  bare=${bare%\\]}\n  if have bash && have timeout; then\n    # shellcheck disable=SC2016 # the inner bash expands them\n    reason=$(timeout 3 bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' slipway \"$bare\" \"$port\" 2>&1)\n    code=$?\n  elif have curl; then\n    reason=$(bounded 4 curl -sS --connect-timeout 3 --max-time 3 \"telnet://$host:$port\" 2>&1 </dev/null)\n    code=$?\n    # Connected and silent until the limit: the port is open.\n    case $code:$reason in 28:*'Connection timed out'* | 28:*'onnection timeout'*) code=124 ;; 28:*) code=0 ;; esac\n  else\n    fact reach \"untried $1\"\n    return\n  fi\n  case $code:$reason in\n    0:*) fact reach \"ok $1\" ;;\n    124:*) fact reach \"timeout $1\" ;;\n    *refused*) fact reach \"refused $1\" ;;\n    *'not known'* | *'resolve host'* | *'resolution'* | *'No address'*) fact reach \"dns $1\" ;;\n    *unreachable* | *'No route'*) fact reach \"unreachable $1\" ;;\n    *) fact reach \"failed $1\" ;;\n  esac\n}\nasked reach \"$@\" | {\n  while IFS= read -r target; do\n    if [ -n \"$target\" ]; then reach \"$target\" & fi\n  done\n  wait\n}\n\nfact time-end \"$(milliseconds)\"\nfact end ok\n",
-    "prove": "# shellcheck shell=sh\n# Proves that releases can be gone back to: every file and link of the manifest is there and unchanged, with its\n# environment file and what its install commands made. Reads only. Says \"whole ID\", or \"broken ID reason\".\n#\n# $1 root  $2 env file's path  then the ids, most wanted first; stops at the first whole one\nenter \"$1\"\nenv_path=$2\nshift 2\nprove() {\n  valid_id \"$1\"\n  proof=$state/manifests/$1\n  [ -d \"releases/$1\" ] || { say \"broken $1 its folder is gone\"; return 1; }\n  for part in sums tree; do\n    [ -f \"$proof/$part\" ] || { say \"broken $1 its manifest is gone\"; return 1; }\n  done\n  if [ -f \"$proof/has-env\" ] && [ ! -r \"releases/$1/$env_path\" ]; then\n    say \"broken $1 its environment file $env_path is gone\"\n    return 1\n  fi\n  lost=$(cd \"releases/$1\" && cut -z -c 67- \"$proof/sums\" | xargs -0 -r sha256sum -z -- 2>/dev/null | sort -z | comm -z -13 - \"$proof/sums\" | cut -z -c 67- | head -z -n 3 | tr '\\0' ' ')\n  [ -z \"$lost\" ] || { say \"broken $1 files changed or gone since it was deployed: $lost\"; return 1; }\n  lost=$(list_tree \"releases/$1\" | comm -z -13 - \"$proof/tree\" | head -z -n 3 | tr '\\0' ' ')\n  [ -z \"$lost\" ] || { say \"broken $1 entries changed or gone since it was deployed: $lost\"; return 1; }\n  if [ -f \"$proof/installed\" ]; then\n    while IFS= read -r path; do\n      [ -e \"releases/$1/$path\" ] || { say \"broken $1 what its install made is gone: $path\"; return 1; }\n    done <\"$proof/installed\"\n  fi\n  say \"whole $1\"\n}\nfor id in \"$@\"; do\n  if prove \"$id\"; then exit 0; fi\ndone\nexit 1\n",
-    "run": "# shellcheck shell=sh\n# Runs one command of the team's in a release that is not live yet. Its input stays open while the runner lives:\n# end of file means that the runner or the link is gone, and the command is ended with all its children.\n#\n# $1 root  $2 token  $3 release  $4 folder below the release  $5 command  $6 env file's path\nenter \"$1\"\nown_lease \"$2\"\nrelease=$3 folder=$4 command=$5 env_path=$6\nvalid_id \"$release\"\nlock 120\n[ \"$(current_id)\" != \"$release\" ] || fail 3 \"release $release is live: nothing may be written into it\"\ncd \"releases/$release/$folder\" || fail 3 \"release $release has no folder '$folder'\"\nif [ -f \"$root/releases/$release/$env_path\" ]; then\n  set -a\n  # shellcheck disable=SC1090\n  . \"$root/releases/$release/$env_path\"\n  set +a\nfi\nSLIPWAY_RELEASE=$release SLIPWAY_ROOT=$root\nexport SLIPWAY_RELEASE SLIPWAY_ROOT\n\nexec 7<&0\nif command -v bash >/dev/null; then\n  setsid bash --norc -euo pipefail -c \"$command\" </dev/null 7<&- 9>&- &\nelse\n  setsid sh -eu -c \"$command\" </dev/null 7<&- 9>&- &\nfi\nchild=$!\nend_child() {\n  kill -s TERM -- \"-$child\" 2>/dev/null || return 0\n  for _ in 1 2 3 4 5 6 7 8 9 10; do\n    kill -s 0 -- \"-$child\" 2>/dev/null || return 0\n    sleep 0.5\n  done\n  kill -s KILL -- \"-$child\" 2>/dev/null || :\n}\ntrap 'end_child; exit 143' TERM INT\n(\n  cat <&7\n  kill -s TERM $$\n) >/dev/null 2>&1 9>&- &\nwatcher=$!\ncode=0\nwait \"$child\" || code=$?\nkill -s KILL \"$watcher\" 2>/dev/null || :\n# What the command left running in the background must not outlive it: it would write into a finished release.\nend_child\nexit \"$code\"\n",
-    "services": "# shellcheck shell=sh\n# Services on the host, for activate.sh and status.sh. Sent between lib.sh and the script.\n#\n# A release's services are described by files the client rendered: manifests/<id>/services/NN-<name>/ holds\n#   service   shell assignments (name, full, manager, directory, scope, health_…), made with the quoting function\n#   launch    a script that starts the service in whatever release `current` names\n#   and what the manager needs: pm2.json, or unit\n# A manager is four functions: <manager>_start, <manager>_stop, <manager>_pids, <manager>_logs.\n\n# Root's steps: the password, when sudo wants one, came as the first line of the script's input.\nas_root() {\n  if [ \"$(id -u)\" = 0 ]; then\n    \"$@\" 9>&-\n  elif sudo -n true 2>/dev/null; then\n    sudo -n -- \"$@\" 9>&-\n  else\n    printf '%s\\n' \"$password\" | sudo -k -S -p '' -- \"$@\" 9>&-\n  fi\n}\n\n# load FOLDER: the service's description becomes variables; what the last one set is forgotten.\nload() {\n  name='' full='' manager='' directory='' scope='system'\n  health_kind='' health_path='' health_port='' health_host='' health_status='' health_headers='' health_command=''\n  health_within=60 health_successes=2 health_interval=1 expected_processes=1\n  definition=$1\n  # shellcheck disable=SC1091\n  . \"$1/service\"\n}\n\nservices_of() {\n  [ -n \"$1\" ] || return 0\n  for folder in \"$state/manifests/$1/services\"/*/; do\n    if [ -f \"${folder}service\" ]; then printf '%s\\n' \"${folder%/}\"; fi\n  done\n}\n\n# --- pm2 ---------------------------------------------------------------------------------------------------------\n# Scripts and folders are given to PM2 by way of `current`, so that each new process starts in the live release\n# (PM2 keeps the path it was given; it is the process that resolves the link).\npm2_do() { pm2 --no-color \"$@\" </dev/null 9>&-; }\n\npm2_pids() { pm2_do pid \"$full\" 2>/dev/null | grep -E '^[1-9][0-9]*$' || :; }\n\npm2_start() {\n  if [ -n \"$(pm2_pids)\" ] && cmp -s \"$definition/pm2.json\" \"$state/services/$name/pm2.json\"; then\n    install_definition || return 1\n    pm2_do reload \"$full\" >\"$state/pm2.out\" 2>&1 || { tail -n 20 \"$state/pm2.out\" >&2; return 1; }\n  else\n    pm2_do delete \"$full\" >/dev/null 2>&1 || :\n    install_definition || return 1\n    pm2_do start \"$state/services/$name/pm2.json\" >\"$state/pm2.out\" 2>&1 || { tail -n 20 \"$state/pm2.out\" >&2; return 1; }\n  fi\n}\n\npm2_stop() { pm2_do delete \"$full\" >/dev/null 2>&1 || :; }\npm2_saved() { pm2_do save --force >/dev/null 2>&1 || say \"warn pm2 save failed: after a reboot the services may not come back\"; }\npm2_restarts() { pm2_do describe \"$full\" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\\([0-9][0-9]*\\).*/\\1/p' | head -n 1; }\npm2_mark() { for log in \"$state/logs/$name\".*.log; do if [ -f \"$log\" ]; then wc -c <\"$log\" >\"$log.mark\"; fi; done; }\npm2_logs() {\n  for log in \"$state/logs/$name\".*.log; do\n    [ -f \"$log\" ] || continue\n    from=$(cat \"$log.mark\" 2>/dev/null || echo 0)\n    tail -c \"+$((from + 1))\" \"$log\" | tail -n 30\n  done\n}\n\n# --- systemd -----------------------------------------------------------------------------------------------------\nsystemd_do() {\n  if [ \"$scope\" = user ]; then\n    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user \"$@\" 9>&-\n  else\n    as_root systemctl \"$@\"\n  fi\n}\nsystemd_show() {\n  if [ \"$scope\" = user ]; then\n    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user show --value -p \"$1\" \"$full.service\" 2>/dev/null\n  else\n    systemctl show --value -p \"$1\" \"$full.service\" 2>/dev/null\n  fi\n}\n\nsystemd_start() {\n  if [ \"$scope\" = user ]; then unit=$HOME/.config/systemd/user/$full.service; else unit=/etc/systemd/system/$full.service; fi\n  install_definition || return 1\n  if ! cmp -s \"$definition/unit\" \"$unit\"; then\n    if [ \"$scope\" = user ]; then\n      mkdir -p \"${unit%/*}\"\n      cp \"$definition/unit\" \"$unit\"\n    else\n      as_root install -m 0644 \"$definition/unit\" \"$unit\" || return 1\n    fi\n    systemd_do daemon-reload || return 1\n  fi\n  # A unit that failed too often is refused a start until its counter is cleared.\n  systemd_do reset-failed \"$full.service\" >/dev/null 2>&1 || :\n  systemd_do restart \"$full.service\" || return 1\n  systemd_do enable --quiet \"$full.service\" || return 1\n}\nsystemd_stop() {\n  systemd_do disable --quiet --now \"$full.service\" 2>/dev/null || :\n  if [ \"$scope\" = user ]; then rm -f \"$HOME/.config/systemd/user/$full.service\"; else as_root rm -f \"/etc/systemd/system/$full.service\"; fi\n  systemd_do daemon-reload || :\n}\nsystemd_pids() { systemd_show MainPID | grep -E '^[1-9][0-9]*$' || :; }\nsystemd_restarts() { systemd_show NRestarts; }\nsystemd_mark() { date +%s >\"$state/logs/$name.since\"; }\nsystemd_logs() {\n  since=$(cat \"$state/logs/$name.since\" 2>/dev/null || echo 0)\n  if [ \"$scope\" = user ]; then\n    journalctl --user -u \"$full.service\" --since \"@$since\" -n 30 --no-pager -o cat 2>&1\n  else\n    as_root journalctl -u \"$full.service\" --since \"@$since\" -n 30 --no-pager -o cat 2>&1\n  fi\n}\n\n# --- all ---------------------------------------------------------------------------------------------------------\n# What starts the service has a stable place, outside the releases; each file is replaced in one rename, so that a\n# service that restarts at this very moment finds the old one or the new one.\ninstall_definition() {\n  installed=$state/services/$name\n  mkdir -p \"$installed\" || return 1\n  for file in \"$definition\"/*; do\n    cp \"$file\" \"$installed/.new\" || return 1\n    mv -T \"$installed/.new\" \"$installed/${file##*/}\" || return 1\n  done\n}\n\n# cwd_of PID: the folder a process really works in, or nothing when it may not be seen.\ncwd_of() { readlink \"/proc/$1/cwd\" 2>/dev/null || as_root readlink \"/proc/$1/cwd\" 2>/dev/null || :; }\n\n# Prints the answer's status code, or 000. Asked on the host itself, with the public name and scheme in the headers,\n# by curl when it is there, else by bash.\nhttp_status() {\n  if command -v curl >/dev/null; then\n    {\n      printf 'url = \"http://localhost:%s%s\"\\n' \"$health_port\" \"$health_path\"\n      printf 'header = \"Host: %s\"\\nheader = \"X-Forwarded-Host: %s\"\\nheader = \"X-Forwarded-Proto: https\"\\n' \"$health_host\" \"$health_host\"\n      printf '%s' \"$health_headers\" | while IFS= read -r header; do printf 'header = \"%s\"\\n' \"$header\"; done\n    } | curl -q --silent --output /dev/null --noproxy '*' --max-time 5 --write-out '%{http_code}' --config - 2>/dev/null || :\n  else\n    # shellcheck disable=SC2016\n    bash -c 'exec 3<>\"/dev/tcp/localhost/$1\" || exit 0\n      printf \"GET %s HTTP/1.0\\r\\nHost: %s\\r\\nX-Forwarded-Host: %s\\r\\nX-Forwarded-Proto: https\\r\\n\" \"$2\" \"$3\" \"$3\" >&3\n      printf \"%s\" \"$4\" | while IFS= read -r header; do printf \"%s\\r\\n\" \"$header\" >&3; done\n      printf \"Connection: close\\r\\n\\r\\n\" >&3\n      IFS=\" \" read -r -t 5 _ status _ <&3 && printf \"%s\" \"$status\"' slipway \"$health_port\" \"$health_path\" \"$health_host\" \"$health_headers\" 2>/dev/null || :\n  fi\n}\n\n# One question; sets $observed; succeeds when the answer is the expected one.\nask_health() {\n  case $health_kind in\n    http)\n      observed=$(http_status)\n      case \" $health_status \" in *\" ${observed:-000} \"*) return 0 ;; esac\n      if [ \"${observed:-000}\" = 000 ]; then observed='no answer'; else observed=\"HTTP $observed\"; fi\n      return 1 ;;\n    tcp)\n      # shellcheck disable=SC2016\n      if bash -c 'exec 3<>\"/dev/tcp/localhost/$1\"' slipway \"$health_port\" 2>/dev/null; then return 0; fi\n      observed='no connection'\n      return 1 ;;\n    command)\n      if (cd \"$root/current/$directory\" && SLIPWAY_RELEASE=$(current_id) timeout 30 bash --norc -euo pipefail -c \"$health_command\") >\"$state/health.out\" 2>&1 </dev/null 9>&-; then return 0; fi\n      observed=\"exit $?: $(tail -n 1 \"$state/health.out\" | head -c 200)\"\n      return 1 ;;\n    *) return 0 ;;\n  esac\n}\n\n# Healthy: N good answers in a row within the limit, by processes that stay the same and work in the release.\nawait_health() {\n  wanted=$1\n  started=$(uptime_s)\n  row=0 tries=0 observed='' before=''\n  while :; do\n    tries=$((tries + 1))\n    pids=$(\"${manager}_pids\" | tr '\\n' ' ')\n    if [ -z \"$pids\" ]; then\n      observed='no process' row=0\n    elif [ \"$(printf '%s' \"$pids\" | wc -w)\" -lt \"$expected_processes\" ]; then\n      observed=\"$(printf '%s' \"$pids\" | wc -w) of $expected_processes processes\" row=0\n    elif [ -n \"$before\" ] && [ \"$pids\" != \"$before\" ]; then\n      observed='the process was restarted' row=0\n    elif ask_health; then\n      row=$((row + 1))\n      if [ \"$row\" -ge \"$health_successes\" ]; then break; fi\n    else\n      row=0\n    fi\n    before=$pids\n    if [ \"$(($(uptime_s) - started))\" -ge \"$health_within\" ]; then\n      say \"unhealthy $name after $(($(uptime_s) - started)) s and $tries tries: $observed\"\n      return 1\n    fi\n    sleep \"$health_interval\"\n  done\n  for pid in $pids; do\n    cwd=$(cwd_of \"$pid\")\n    case $cwd in\n      \"$root/releases/$wanted\" | \"$root/releases/$wanted\"/*) : ;;\n      \"$root/releases\"/*)\n        say \"unhealthy $name: process $pid still works in $cwd, not in release $wanted\"\n        return 1 ;;\n      *) say \"note $name: process $pid works in '${cwd:-unknown}', so its release cannot be read back\" ;;\n    esac\n  done\n  say \"healthy $name $(($(uptime_s) - started)) $tries $(printf '%s' \"$pids\" | wc -w)\"\n}\n\nshow_logs() {\n  \"${manager}_logs\" 2>/dev/null | tail -n 40 | sed \"s/^/log $name /\" 2>/dev/null || :\n}\n",
-    "stage": "# shellcheck shell=sh\n# Receives a release: what changed comes as one compressed tar on stdin, the rest is hard-linked from the newest release\n# here; then the whole is compared with the manifest. Only a whole release gets its name below releases/.\n#\n# $1 root  $2 token  $3 release  $4 base or ''  $5 first|more  $6 journal line \"begin\"  $7 journal line \"staged\"  $8 env file's path\n# The tar holds meta/ (tree, sums, links, shared, env, services/ …) and tree/ (the files).\nenter \"$1\"\ntoken=$2 release=$3 base=$4 part=$5 env_path=$8\nvalid_id \"$release\"\nlock 120\nown_lease \"$token\"\nstage=$state/staging/$release\n[ ! -e \"releases/$release\" ] || fail 3 \"release $release is on this host already\"\n\nif [ \"$part\" = first ]; then\n  journal \"$6\"\n  rm -rf \"$state/staging\"\n  mkdir -p \"$stage/tree\" \"$stage/meta\"\nfi\ngzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C \"$stage\"\n\nif [ \"$part\" = first ] && [ -n \"$base\" ] && [ -s \"$stage/meta/links\" ]; then\n  valid_id \"$base\"\n  # What is gone or unreadable in the base shows in the comparison below.\n  (cd \"releases/$base\" && xargs -0 cp -dl --parents -t \"$stage/tree\" -- <\"$stage/meta/links\") 2>/dev/null || :\nfi\n\nlist_tree \"$stage/tree\" >\"$stage/tree.here\"\nlist_sums \"$stage/tree\" >\"$stage/sums.here\"\nif ! cmp -s \"$stage/sums.here\" \"$stage/meta/sums\" || ! cmp -s \"$stage/tree.here\" \"$stage/meta/tree\"; then\n  # Files that differ were rewritten in place in the base release (or their mode was): they are asked for again, and\n  # never linked from now on. Remove them here first: writing into them would change the older release too.\n  {\n    comm -z -23 \"$stage/meta/sums\" \"$stage/sums.here\" | cut -z -c 67-\n    # The path is what stands between the mode and the first \"//\".\n    comm -z -23 \"$stage/meta/tree\" \"$stage/tree.here\" | sed -z -n 's/^f [0-7]* //; t path; b; :path; s,//.*$,,; p'\n  } | sort -zu >\"$stage/again\"\n  if [ \"$part\" = more ] || [ ! -s \"$stage/again\" ]; then\n    comm -z -3 \"$stage/meta/tree\" \"$stage/tree.here\" | tr '\\0' '\\n' | head -n 5 >&2\n    fail 1 \"the release on the host is not what was sent (disk full, or files changing while they were read?)\"\n  fi\n  (cd \"$stage/tree\" && xargs -0 rm -f -- <\"$stage/again\")\n  cat \"$stage/again\" \"$state/rewritten\" 2>/dev/null | sort -zu >\"$state/rewritten.new\"\n  mv \"$state/rewritten.new\" \"$state/rewritten\"\n  say \"again $(base64 -w 0 <\"$stage/again\")\"\n  exit 10\nfi\n\n# Shared folders: made once, owned by the deploy user, the group keeps its rights on what the app creates.\nif [ -s \"$stage/meta/shared\" ]; then\n  while IFS= read -r path; do\n    shared=$root/shared/$path\n    if [ ! -e \"$shared\" ]; then\n      mkdir -p \"$shared\"\n      chmod 2775 \"$shared\" 2>/dev/null || :\n    fi\n    mkdir -p \"$stage/tree/$(dirname -- \"$path\")\"\n    ln -s \"$shared\" \"$stage/tree/$path\"\n  done <\"$stage/meta/shared\"\nfi\nif [ -f \"$stage/meta/env\" ]; then\n  chmod 0600 \"$stage/meta/env\"\n  : >\"$stage/meta/has-env\"\n  mkdir -p \"$stage/tree/$(dirname -- \"$env_path\")\"\n  mv \"$stage/meta/env\" \"$stage/tree/$env_path\"\nfi\n: >\"$stage/tree/.slipway-$(cat \"$stage/meta/slot\")\"\n\n# The manifest is put in place before the release: a release without one does not count.\nmkdir -p \"$state/manifests\" releases\nrm -rf \"$state/manifests/$release\"\nmv \"$stage/meta\" \"$state/manifests/$release\"\nmv \"$stage/tree\" \"releases/$release\"\nrm -rf \"$state/staging\"\nsync -f \"releases/$release\"\njournal \"$7\"\nsay staged\n",
-    "status": "# shellcheck shell=sh\n# What runs here now. Reads only. Says \"service NAME MANAGER PIDS RESTARTS FOLDER\" for each, after asking its health.\n#\n# $1 root\nenter \"$1\"\npassword=''\nfor folder in \"$state/services\"/*/; do\n  [ -f \"${folder}service\" ] || continue\n  load \"${folder%/}\"\n  pids=$(\"${manager}_pids\" | tr '\\n' ',')\n  first=${pids%%,*}\n  if ask_health; then health=ok; else health=\"failing ($observed)\"; fi\n  printf 'service\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' \"$name\" \"$manager\" \"${pids%,}\" \"$(\"${manager}_restarts\")\" \"$(readlink \"/proc/${first:-none}/cwd\" 2>/dev/null || echo '?')\" \"$health\"\ndone\n",
-    "unlock": "# shellcheck shell=sh\n# Removes the lease: the one with this token, or without a token whoever holds it (a person has decided that its run is\n# dead).\n#\n# $1 root  $2 token or ''\nenter \"$1\"\nexec 8>\"$state/lease.lock\"\nflock -w 10 8 || fail 6 \"the lease of $root cannot be read: another process holds it\"\nif [ -f \"$state/lease\" ] && { [ -z \"$2\" ] || [ \"$(lease_field token)\" = \"$2\" ]; }; then\n  owner=$(lease_field owner)\n  rm -f \"$state/lease\"\n  say \"freed $owner\"\nelse\n  say none\nfi\n",
+    "open": "# shellcheck shell=sh\n# The first call on a host, and the only one that lives as long as the run: takes the lease, tells what is here,\n# then keeps the lease alive for as long as the runner says so.\n#\n# $1 root  $2 app  $3 environment  $4 take|look  $5 token  $6 owner (one line)  $7 seconds the lease lives without a beat\n# $8 manifest|none: whether the newest release's manifest is wanted\n#\n# Says: \"taken\" or \"looked\" or \"held SECONDS-LEFT BEAT OWNER\" or \"absent\"; then \"current\", \"free BYTES INODES\", \"has-env\", \"rewritten\", \"j JSON\" …,\n# \"base ID\", base64 of gzip of its sums and tree, \"ready\". Listens: \"beat\", \"keep SECONDS\", \"free\".\nroot=${1%/} app=$2 environment=$3 mode=$4 token=$5 owner=$6 life=$7 want=$8\nguard_root \"$root\"\nstate=$root/.slipway\n\nfor tool in find sort comm tar gzip xargs sha256sum base64 flock setsid tac sync; do\n  command -v \"$tool\" >/dev/null || fail 5 \"the host lacks '$tool' (Slipway needs GNU coreutils, findutils, tar, gzip and util-linux)\"\ndone\n# shellcheck disable=SC2185\nfind --version 2>/dev/null | grep -q GNU || fail 5 \"the host's find is not GNU find (Slipway needs GNU coreutils and findutils)\"\n\nif [ ! -f \"$state/app\" ]; then\n  # A run that died while it made the folder has left an empty one of ours at most.\n  foreign() { [ -n \"$(find \"$1/\" -mindepth 1 -maxdepth 1 ! -name \"$2\" -print -quit 2>/dev/null)\" ]; }\n  if foreign \"$root\" .slipway || foreign \"$state\" 'app.new.*'; then\n    fail 3 \"$root exists, is not empty and was not made by Slipway: choose another root, or empty it\"\n  fi\n  if [ \"$mode\" = look ]; then\n    say absent\n    say ready\n    exit 0\n  fi\n  mkdir -p \"$root\" 2>/dev/null || fail 7 \"$(id -un) cannot make $root\"\n  [ -w \"$root\" ] || fail 7 \"$(id -un) cannot write $root\"\n  mkdir -p \"$state\"\n  chmod 0755 \"$root\" \"$state\"\n  printf '%s %s\\n' \"$app\" \"$environment\" >\"$state/app.new.$$\"\n  # A link, not a rename: of two who come first at the same moment one wins.\n  ln \"$state/app.new.$$\" \"$state/app\" 2>/dev/null || [ -f \"$state/app\" ] || fail 7 \"$(id -un) cannot write $state\"\n  rm -f \"$state\"/app.new.*\nfi\n[ \"$(cat \"$state/app\")\" = \"$app $environment\" ] || fail 3 \"$root belongs to '$(cat \"$state/app\")', not to '$app $environment': give each environment its own root\"\ncd \"$root\" || exit 1\n\nif [ \"$mode\" = look ]; then\n  if [ -f \"$state/lease\" ]; then say \"held $(lease_left) $(lease_field beat) $(lease_field owner)\"; fi\n  say looked\nelse\n  [ -w \"$state\" ] || fail 7 \"$(id -un) cannot write $state\"\n  exec 8>\"$state/lease.lock\"\n  # write_lease SECONDS: must be called under the lease lock. On a full disk the lease stays as it was.\n  write_lease() {\n    printf 'token=%s\\nowner=%s\\nboot=%s\\nuntil=%s\\nexpires=%s\\nbeat=%s\\n' \"$token\" \"$owner\" \"$(boot)\" \\\n      \"$(($(uptime_s) + $1))\" \"$(($(now) + $1))\" \"$(date +%s%N)\" 2>/dev/null >\"$state/lease.new\" && mv \"$state/lease.new\" \"$state/lease\" && return 0\n    rm -f \"$state/lease.new\"\n    return 1\n  }\n  take_lease() { write_lease \"$life\" || fail 1 \"the lease cannot be written in $state: is the disk full?\"; }\n  ours() { [ \"$(lease_field token)\" = \"$token\" ]; }\n  lock_lease() { flock -w 10 8 || fail 6 \"the lease of $root cannot be read: another process holds it\"; }\n  lost() { fail 4 \"the lease of $root was taken by another run: $(lease_field owner | head -c 200)\"; }\n  lock_lease\n  if [ -f \"$state/lease\" ] && ! ours && [ \"$(lease_left)\" -gt 0 ]; then\n    say \"held $(lease_left) $(lease_field beat) $(lease_field owner)\"\n    exit 0\n  fi\n  # Whatever ends this script from here on, the lease goes with it, unless it is to be kept.\n  keep=no\n  leave() {\n    if [ \"$keep\" = no ] && flock -w 10 8 && ours; then rm -f \"$state/lease\"; fi\n  }\n  trap leave EXIT\n  trap 'exit 143' TERM INT\n  take_lease\n  flock -u 8\n  # A script of a run that died may still be finishing; wait for it before looking at anything.\n  lock 120\n  exec 9>&-\n  lock_lease\n  ours || lost\n  take_lease\n  flock -u 8\n  mkdir -p \"$root/releases\" \"$root/shared\"\n  rm -rf \"$state/staging\"\n  say taken\nfi\n\nsay \"current $(current_id)\"\nsay \"free $(df --block-size=1 --output=avail,iavail . | tail -n 1)\"\nif [ -f \"$state/manifests/$(current_id)/has-env\" ]; then say has-env; fi\nif [ -s \"$state/rewritten\" ]; then say \"rewritten $(base64 -w 0 <\"$state/rewritten\")\"; fi\nif [ -f \"$state/journal\" ]; then\n  tail -n 2000 \"$state/journal\" | sed 's/^/j /'\n  # The last line may be torn: it must not run into the next.\n  say ''\nfi\nif [ \"$want\" = manifest ]; then\n  base=$(newest_whole)\n  if [ -n \"$base\" ]; then\n    say \"base $base\"\n    { cat \"$state/manifests/$base/sums\"; printf '\\0'; cat \"$state/manifests/$base/tree\"; } | gzip -1 | base64 -w 8000\n    say .\n  fi\nfi\nsay ready\n[ \"$mode\" = take ] || exit 0\n\n# End of file means that the runner is gone (killed, or the link with it): nobody else speaks for this token, so it is freed.\nwhile IFS= read -r line; do\n  flock -w 10 8 || continue\n  ours || lost\n  case $line in\n    beat) if write_lease \"$life\"; then say beat; fi ;;\n    keep\\ *)\n      if write_lease \"${line#keep }\"; then\n        keep=yes\n        say kept\n      fi\n      break ;;\n    free) break ;;\n  esac\n  flock -u 8\ndone\n",
+    "preflight": "#!/bin/sh\n# Prints what one host is and has, as `key<TAB>value` lines; src/checks/facts.ts reads them.\n#\n# $1        root folder of the app\n# others    questions, one per argument:\n#   app=NAME        the app that may own the root folder (the first word of its .slipway/app)\n#   path=DIR        a folder put before PATH (~/ is the login's home)\n#   tool=NAME       is this command there?\n#   feature=yes     do the GNU tools Slipway itself uses behave? (always asked by Slipway)\n#   sudo=yes        does `sudo -n` work?\n#   env=PATH        where the environment file lies below a release\n#   port=N          a port of the app (its holder is named even without ss)\n#   reach=HOST:PORT can this be reached over TCP from here (3 s)?\n#   monitor=NAME    is this unit or process alive?\n#   log=PATH        when did this file (or the newest file in this folder) change?\n#\n# Values are one line: a backslash, tab, newline and carriage return in them are written \\\\ \\t \\n \\r.\n# Nothing is changed on the host but one folder made and removed again inside the root.\n# The first line is `slipway-preflight<TAB>1`, the last `end<TAB>ok`: without it the facts are not whole.\n\nset -u\numask 077\nLC_ALL=C\nexport LC_ALL\nexec </dev/null\n\nroot=$1\nshift\n\nfact() {\n  case $2 in\n    *[[:cntrl:]\\\\]*)\n      printf '%s\\t' \"$1\"\n      printf '%s' \"$2\" | awk 'BEGIN { ORS = \"\" }\n        { gsub(/\\\\/, \"&&\"); gsub(/\\t/, \"\\\\t\"); gsub(/\\r/, \"\\\\r\"); gsub(/[\\001-\\037]/, \"?\"); if (NR > 1) print \"\\\\n\"; print }'\n      printf '\\n'\n      ;;\n    *) printf '%s\\t%s\\n' \"$1\" \"$2\" ;;\n  esac\n}\n\n# have NAME: is NAME a command?\nhave() { command -v \"$1\" >/dev/null 2>&1; }\n\n# asked KIND ARGS...: the values of all questions of one kind, one per line.\nasked() {\n  kind=$1\n  shift\n  for question; do\n    case $question in \"$kind=\"*) printf '%s\\n' \"${question#*=}\" ;; esac\n  done\n}\n\n# bounded SECONDS COMMAND...: no single question may hold up the others.\nbounded() {\n  if have timeout; then\n    timeout \"$@\"\n  else\n    shift\n    \"$@\"\n  fi\n}\n\nadded=\nfor question; do\n  case $question in\n    \"path=~/\"*) added=$added${HOME:-}/${question#*/}: ;;\n    path=*) added=$added${question#path=}: ;;\n  esac\ndone\n# nginx and others live in sbin, which a plain login's PATH does not hold on Debian.\nPATH=$added${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin\nexport PATH\n\nmilliseconds() {\n  now=$(date +%s%3N)\n  case $now in *[!0-9]*) now=$(date +%s)000 ;; esac\n  printf '%s' \"$now\"\n}\n\nfact slipway-preflight 1\nfact time-begin \"$(milliseconds)\"\n\n# --- who and where -------------------------------------------------------------------------------------------------\nos_value() { sed -n \"s/^$1=//p\" /etc/os-release 2>/dev/null | tr -d \"\\\"'\" | head -n 1; }\nfact os-id \"$(os_value ID)\"\nfact os-version \"$(os_value VERSION_ID)\"\nfact os-name \"$(os_value PRETTY_NAME)\"\nfact arch \"$(uname -m)\"\nfact kernel \"$(uname -sr)\"\nfact hostname \"$(uname -n)\"\nfact uid \"$(id -u)\"\nfact user \"$(id -un 2>/dev/null || id -u)\"\nfact groups \"$(id -Gn 2>/dev/null)\"\nfact home \"${HOME:-}\"\nlogin_shell=$( (getent passwd \"$(id -u)\" || grep \"^[^:]*:[^:]*:$(id -u):\" /etc/passwd) 2>/dev/null | head -n 1 | cut -d: -f7)\nfact login-shell \"$login_shell\"\nfact timezone \"$(date +%Z)\"\nif [ -d /run/systemd/system ]; then fact init systemd; else fact init other; fi\n\n# --- resources -----------------------------------------------------------------------------------------------------\nfact cpus \"$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)\"\nawk '$1 == \"MemTotal:\" { total = $2 } $1 == \"MemAvailable:\" { free = $2 }\n  $1 == \"SwapTotal:\" { swap = $2 } $1 == \"SwapFree:\" { swapfree = $2 }\n  END { printf \"memory-total\\t%.0f\\nmemory-available\\t%.0f\\nswap-total\\t%.0f\\nswap-free\\t%.0f\\n\",\n        total * 1024, free * 1024, swap * 1024, swapfree * 1024 }' /proc/meminfo 2>/dev/null\nfact load \"$(cut -d' ' -f1-3 /proc/loadavg 2>/dev/null)\"\n\n# --- the root folder -----------------------------------------------------------------------------------------------\nparent=$root\nwhile [ ! -d \"$parent\" ] && [ \"$parent\" != / ] && [ \"$parent\" != . ]; do parent=$(dirname -- \"$parent\"); done\nfact root \"$root\"\nfact root-parent \"$parent\"\nreal=$(cd -P -- \"$parent\" 2>/dev/null && pwd -P)\nfact root-parent-real \"$real\"\nif [ -w \"$parent\" ] && [ -x \"$parent\" ]; then fact root-parent-writable yes; else fact root-parent-writable no; fi\n\ndf -Pk -- \"$parent\" 2>/dev/null | awk 'NR == 2 { printf \"disk-total\\t%.0f\\ndisk-free\\t%.0f\\n\", $2 * 1024, $4 * 1024 }'\ndf -Pi -- \"$parent\" 2>/dev/null | awk 'NR == 2 && $2 ~ /^[0-9]+$/ { printf \"inodes-total\\t%.0f\\ninodes-free\\t%.0f\\n\", $2, $4 }'\nfact mount-options \"$(bounded 5 findmnt -no OPTIONS -T \"$parent\" 2>/dev/null | head -n 1)\"\n\napp=$(asked app \"$@\" | head -n 1)\nprobe_folder=\nremove_probe() { if [ -n \"$probe_folder\" ]; then rm -rf -- \"$probe_folder\"; fi; }\ntrap remove_probe EXIT\ntrap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n\n# Creates, links, renames and deletes as a deploy will; leaves the first thing that did not work in $probe_result.\nprobe_in() {\n  if ! reason=$(mktemp -d \"$1/.slipway-probe.XXXXXX\" 2>&1); then\n    probe_result=\"create a folder: $reason\"\n    return\n  fi\n  probe_folder=$reason\n  if ! reason=$({ printf x >\"$probe_folder/file\"; } 2>&1); then probe_result=\"write a file: $reason\"\n  elif ! reason=$(ln -- \"$probe_folder/file\" \"$probe_folder/hard\" 2>&1); then probe_result=\"make a hard link: $reason\"\n  elif ! reason=$(ln -s -- file \"$probe_folder/new\" 2>&1); then probe_result=\"make a symbolic link: $reason\"\n  elif ! reason=$(mv -T -- \"$probe_folder/new\" \"$probe_folder/link\" 2>&1); then probe_result=\"rename: $reason\"\n  elif ! reason=$(rm -rf -- \"$probe_folder\" 2>&1); then probe_result=\"delete: $reason\"\n  else probe_result=ok\n  fi\n  remove_probe\n}\n\nif [ -d \"$root\" ]; then\n  fact root-exists yes\n  fact root-owner \"$(stat -Lc '%U %u %a' -- \"$root\" 2>/dev/null)\"\n  owned=\n  if [ -e \"$root/.slipway/app\" ]; then\n    owned=$(head -n 1 \"$root/.slipway/app\" 2>/dev/null)\n    fact root-app \"$owned\"\n  fi\n  content=$(find \"$root\" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | sed 's|.*/||' | sort | head -n 5 | tr '\\n' ' ')\n  fact root-content \"${content% }\"\n  # A folder that holds something else is refused anyway: nothing is written into it, not even for a moment.\n  if [ -z \"$content\" ] || { [ -n \"$owned\" ] && [ \"${owned%% *}\" = \"$app\" ]; }; then\n    base=$root\n    if [ -d \"$root/.slipway\" ]; then base=$root/.slipway; fi\n    probe_in \"$base\"\n    fact probe \"$probe_result\"\n  else\n    fact probe 'not tried: the folder is not this app'\\''s'\n  fi\n  if [ -d \"$root/releases\" ]; then\n    bounded 5 find \"$root/releases\" -maxdepth 3 -type d ! -writable -print 2>/dev/null | head -n 3 |\n      while IFS= read -r folder; do fact unwritable \"$folder\"; done\n  fi\n  env_file=$(asked env \"$@\" | head -n 1)\n  if [ -n \"$env_file\" ]; then\n    for release in \"$root\"/releases/*/; do\n      if [ -f \"$release$env_file\" ]; then\n        fact env-mode \"$(stat -Lc '%a %U' -- \"$release$env_file\") $release$env_file\"\n      fi\n    done\n  fi\nelif [ -e \"$root\" ] || [ -h \"$root\" ]; then\n  fact root-exists not-a-folder\nelse\n  fact root-exists no\nfi\n\n# --- tools ---------------------------------------------------------------------------------------------------------\n# version_of_package COMMAND: from the package.json beside the command. Running it would be slow (npm) or\n# start a daemon (pm2).\nversion_of_package() {\n  file=$(readlink -f -- \"$(command -v \"$1\")\") || return 0\n  package=$(dirname -- \"$(dirname -- \"$file\")\")/package.json\n  if [ -r \"$package\" ]; then sed -n 's/^ *\"version\": *\"\\([^\"]*\\)\".*/\\1/p' \"$package\" | head -n 1; fi\n}\n\nnumber_in() { sed -n 's/^[^0-9]*\\([0-9][0-9A-Za-z.+~-]*\\).*/\\1/p' | head -n 1; }\n\nversion() {\n  have \"$1\" || return 0\n  case $1 in\n    pm2) found=$(version_of_package pm2) ;;\n    npm)\n      found=$(version_of_package npm)\n      if [ -z \"$found\" ]; then found=$(bounded 10 npm --version 2>/dev/null | number_in); fi\n      ;;\n    nginx) found=$(bounded 5 nginx -v 2>&1 | number_in) ;;\n    *) found=$(bounded 5 \"$1\" --version 2>/dev/null | head -n 1 | number_in) ;;\n  esac\n  fact \"version-$1\" \"${found:-unknown}\"\n}\nfor name in node npm pm2 python3 nginx docker git curl bash; do version \"$name\"; done\n\nfor name in node npm pm2; do\n  if ! have \"$name\"; then\n    for folder in \"${HOME:-}\"/.nvm/versions/node/*/bin \"${HOME:-}\"/.volta/bin \"${HOME:-}\"/.local/bin /opt/node*/bin /usr/local/node*/bin; do\n      if [ -x \"$folder/$name\" ]; then fact elsewhere \"$name $folder\"; fi\n    done\n  fi\ndone\n\nasked tool \"$@\" | while IFS= read -r name; do\n  if [ -n \"$name\" ]; then fact tool \"$(command -v \"$name\" >/dev/null 2>&1 && echo yes || echo no) $name\"; fi\ndone\n\n# feature NAME COMMAND...: does the host's own tool do what the scripts of Slipway need?\nfeature() {\n  name=$1\n  shift\n  if bounded 5 \"$@\" >/dev/null 2>&1; then fact feature \"yes $name\"; else fact feature \"no $name\"; fi\n}\nif [ -n \"$(asked feature \"$@\")\" ]; then\n  feature 'find -printf' find / -maxdepth 0 -printf ''\n  feature 'sort -z' sort -z /dev/null\n  feature 'comm -z' comm -z /dev/null /dev/null\n  feature 'mv -T' sh -c 'mv --help | grep -q -- -T'\n  feature 'stat -c' stat -c %Y /\n  feature 'date +%N' sh -c \"date +%s%3N | grep -qx '[0-9]*'\"\n  feature 'sha256sum -z' sha256sum -z /dev/null\n  feature 'xargs -0' xargs -0 -a /dev/null true\n  feature 'GNU tar' sh -c 'tar --version | grep -q GNU'\n  feature gzip gzip --version\n  feature flock flock /dev/null true\n  feature base64 base64 /dev/null\n  feature awk awk 'BEGIN { exit 0 }'\n  feature timeout timeout 1 true\nfi\n\nif [ -n \"$(asked sudo \"$@\")\" ]; then\n  if ! have sudo; then fact sudo missing\n  elif reason=$(bounded 10 sudo -n true 2>&1); then fact sudo yes\n  else fact sudo \"no: $(printf '%s' \"$reason\" | head -n 1)\"\n  fi\nfi\n\n# --- clock ---------------------------------------------------------------------------------------------------------\nsynchronised=$(have timedatectl && bounded 5 timedatectl show -p NTPSynchronized --value 2>/dev/null)\nif [ -z \"$synchronised\" ] && have chronyc; then\n  case $(bounded 5 chronyc -n tracking 2>/dev/null) in\n    *'Leap status'*'Normal'*) synchronised=yes ;;\n    *'Leap status'*) synchronised=no ;;\n  esac\nfi\nfact clock-synchronised \"${synchronised:-unknown}\"\n\n# --- listening sockets ---------------------------------------------------------------------------------------------\nbelow_root() {\n  case $1/ in \"$root\"/* | \"$real_root\"/*) return 0 ;; esac\n  return 1\n}\nreal_root=$real\nif [ \"$parent\" != \"$root\" ]; then real_root=$root; fi\n\n# The cluster manager of PM2 holds the port for its workers: a child that runs below the root makes it the app's.\nchild_below_root() {\n  [ \"$1\" -gt 1 ] || return 1\n  for stat in /proc/[0-9]*/stat; do\n    child=${stat#/proc/}\n    child=${child%/stat}\n    line=$(cat \"$stat\" 2>/dev/null) || continue\n    line=${line##*) }\n    line=${line#* }\n    if [ \"${line%% *}\" = \"$1\" ] && below_root \"$(readlink \"/proc/$child/cwd\" 2>/dev/null)\"; then return 0; fi\n  done\n  return 1\n}\n\nunit_below_root() {\n  [ -n \"$1\" ] && have systemctl || return 1\n  below_root \"$(bounded 3 systemctl show -p WorkingDirectory --value \"$1\" 2>/dev/null)\"\n}\n\n# Only the app's own ports are worth the search through parents and units.\nports=\" $(asked port \"$@\" | tr '\\n' ' ')\"\n# listener ADDRESS PORT UID PID UNIT NAME\nlistener() {\n  own=no\n  if [ \"$4\" != - ] && below_root \"$(readlink \"/proc/$4/cwd\" 2>/dev/null)\"; then own=yes; fi\n  case $ports in\n    *\" $2 \"*)\n      if [ \"$own\" = no ] && [ \"$4\" != - ] && child_below_root \"$4\"; then own=yes; fi\n      if [ \"$own\" = no ] && [ \"$5\" != - ] && unit_below_root \"$5\"; then own=yes; fi\n      ;;\n  esac\n  if [ \"$own\" = no ] && [ \"$4\" = - ] && [ \"$5\" = - ]; then own=unknown; fi\n  fact listen \"$2 $1 $3 $4 $own $5 $6\"\n}\n\nsockets_by_ss() {\n  # -e adds the uid and, where kernel and iproute2 know it, the control group: the unit, even of other users' processes.\n  bounded 5 ss -ltnpeH 2>/dev/null | awk '\n    { address = $4; port = $4; sub(/:[^:]*$/, \"\", address); sub(/^.*:/, \"\", port); gsub(/^\\[|\\]$/, \"\", address)\n      pid = \"-\"; name = \"-\"; uid = \"0\"; unit = \"-\"\n      if (match($0, /pid=[0-9]+/)) pid = substr($0, RSTART + 4, RLENGTH - 4)\n      if (match($0, /users:\\(\\(\"[^\"]*\"/)) name = substr($0, RSTART + 9, RLENGTH - 10)\n      if (match($0, / uid:[0-9]+/)) uid = substr($0, RSTART + 5, RLENGTH - 5)\n      if (match($0, / cgroup:[^ ]*\\/[^ \\/]*\\.service/)) { unit = substr($0, RSTART, RLENGTH); sub(/^.*\\//, \"\", unit) }\n      print address, port, uid, pid, unit, name }'\n}\n\nsockets_by_proc() {\n  # Only the login's own processes show their sockets here.\n  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l %p\\n' 2>/dev/null | awk '\n    FNR == 1 { file++ }\n    file == 1 { inode = $1; gsub(/[^0-9]/, \"\", inode); split($2, part, \"/\"); holder[inode] = part[3]; next }\n    $4 == \"0A\" { split($2, at, \":\"); pid = ($10 in holder) ? holder[$10] : \"-\"; print \"hex=\" at[1], \"hex=\" at[2], $8, pid, \"-\", \"-\" }\n  ' - /proc/net/tcp /proc/net/tcp6 2>/dev/null\n}\n\n# The hexadecimal port of /proc as a number, for comparison with the app's ports.\ndecimal() {\n  case $1 in\n    hex=*) printf '%d' \"0x${1#hex=}\" ;;\n    *) printf '%s' \"$1\" ;;\n  esac\n}\n\nif have ss && ss -ltnH >/dev/null 2>&1; then\n  fact sockets ss\n  list=$(sockets_by_ss)\nelse\n  fact sockets proc\n  list=$(sockets_by_proc)\nfi\nprintf '%s\\n' \"$list\" | while read -r address port uid pid unit name; do\n  if [ -n \"$port\" ]; then\n    if [ \"$name\" = - ] && [ \"$pid\" != - ]; then name=$(cat \"/proc/$pid/comm\" 2>/dev/null || echo -); fi\n    listener \"$address\" \"$(decimal \"$port\")\" \"$uid\" \"$pid\" \"$unit\" \"$name\"\n  fi\ndone\n\n# --- monitors and logs ---------------------------------------------------------------------------------------------\nstate_of() {\n  if have systemctl; then\n    state=$(bounded 5 systemctl is-active -- \"$1\" 2>/dev/null)\n    case $state in active | activating | reloading | failed) printf '%s' \"$state\"; return ;; esac\n  fi\n  # The kernel keeps 15 characters of a process's name.\n  if cat /proc/[0-9]*/comm 2>/dev/null | grep -Fqx -- \"$(printf '%.15s' \"$1\")\"; then printf 'running'\n  else printf '%s' \"${state:-missing}\"\n  fi\n}\nasked monitor \"$@\" | while IFS= read -r name; do\n  if [ -n \"$name\" ]; then\n    state=\n    fact monitor \"$(state_of \"$name\") $name\"\n  fi\ndone\n\nasked log \"$@\" | while IFS= read -r file; do\n  if [ -d \"$file\" ]; then changed=$(bounded 5 find \"$file\" -type f -printf '%T@\\n' 2>/dev/null | sort -n | tail -n 1 | cut -d. -f1)\n  else changed=$(stat -Lc %Y -- \"$file\" 2>/dev/null)\n  fi\n  if [ -n \"$file\" ]; then fact log \"${changed:--} $file\"; fi\ndone\n\n# --- reachability: all at once, three seconds each -----------------------------------------------------------------\nreach() {\n  host=${1%:*}\n  port=${1##*:}\n  bare=${host#\\[}\n  bare=${bare%\\]}\n  if have bash && have timeout; then\n    # shellcheck disable=SC2016 # the inner bash expands them\n    reason=$(timeout 3 bash -c 'exec 3<>\"/dev/tcp/$1/$2\"' slipway \"$bare\" \"$port\" 2>&1)\n    code=$?\n  elif have curl; then\n    reason=$(bounded 4 curl -sS --connect-timeout 3 --max-time 3 \"telnet://$host:$port\" 2>&1 </dev/null)\n    code=$?\n    # Connected and silent until the limit: the port is open.\n    case $code:$reason in 28:*'Connection timed out'* | 28:*'onnection timeout'*) code=124 ;; 28:*) code=0 ;; esac\n  else\n    fact reach \"untried $1\"\n    return\n  fi\n  case $code:$reason in\n    0:*) fact reach \"ok $1\" ;;\n    124:*) fact reach \"timeout $1\" ;;\n    *refused*) fact reach \"refused $1\" ;;\n    *'not known'* | *'resolve host'* | *'resolution'* | *'No address'*) fact reach \"dns $1\" ;;\n    *unreachable* | *'No route'*) fact reach \"unreachable $1\" ;;\n    *) fact reach \"failed $1\" ;;\n  esac\n}\nasked reach \"$@\" | {\n  while IFS= read -r target; do\n    if [ -n \"$target\" ]; then reach \"$target\" & fi\n  done\n  wait\n}\n\nfact time-end \"$(milliseconds)\"\nfact end ok\n",
+    "prove": "# shellcheck shell=sh\n# Proves that releases can be gone back to: every file and link of the manifest is there and unchanged, with its\n# environment file and what its install commands made. Reads only. Says \"whole ID\", or \"broken ID reason\".\n#\n# $1 root  $2 env file's path  then the ids, most wanted first; stops at the first whole one\nenter \"$1\"\nenv_path=$2\nshift 2\n# What the app is known to rewrite in place (see stage.sh) is its data, not ours.\nknown=$state/rewritten\nif [ ! -f \"$known\" ]; then known=/dev/null; fi\n# The paths whose content, or whose kind, mode or target, is not what the manifest of release $1 says.\nchanged_sums() { (cd \"releases/$1\" && cut -z -c 67- \"$proof/sums\" | xargs -0 -r sha256sum -z --) 2>/dev/null | sort -z | comm -z -13 - \"$proof/sums\" | cut -z -c 67-; }\nchanged_tree() { list_tree \"releases/$1\" | comm -z -13 - \"$proof/tree\" | sed -z 's,^[^ ]* [0-7]* ,,; s,//.*$,,'; }\nprove() {\n  valid_id \"$1\"\n  proof=$state/manifests/$1\n  [ -d \"releases/$1\" ] || { say \"broken $1 its folder is gone\"; return 1; }\n  for part in sums tree; do\n    [ -f \"$proof/$part\" ] || { say \"broken $1 its manifest is gone\"; return 1; }\n  done\n  if [ -f \"$proof/has-env\" ] && [ ! -r \"releases/$1/$env_path\" ]; then\n    say \"broken $1 its environment file $env_path is gone\"\n    return 1\n  fi\n  lost=$({ changed_sums \"$1\"; changed_tree \"$1\"; } | sort -zu | comm -z -23 - \"$known\" | head -z -n 3 | tr '\\0\\n' ' ?')\n  [ -z \"$lost\" ] || { say \"broken $1 changed or gone since it was deployed: $lost\"; return 1; }\n  if [ -f \"$proof/installed\" ]; then\n    while IFS= read -r path; do\n      [ -e \"releases/$1/$path\" ] || { say \"broken $1 what its install made is gone: $path\"; return 1; }\n    done <\"$proof/installed\"\n  fi\n  say \"whole $1\"\n}\nfor id in \"$@\"; do\n  if prove \"$id\"; then exit 0; fi\ndone\nexit 1\n",
+    "run": "# shellcheck shell=sh\n# Runs one command of the team's in a release. Its input stays open while the runner lives:\n# end of file means that the runner or the link is gone, and the command is ended with all its children.\n#\n# $1 root  $2 token  $3 release  $4 folder below the release  $5 command  $6 env file's path  $7 staged: not live yet | live\nenter \"$1\"\nown_lease \"$2\"\nrelease=$3 folder=$4 command=$5 env_path=$6\nvalid_id \"$release\"\nlock 120\nif [ \"$7\" = live ]; then\n  [ \"$(current_id)\" = \"$release\" ] || fail 3 \"release $release is not live any more\"\nelse\n  [ \"$(current_id)\" != \"$release\" ] || fail 3 \"release $release is live: nothing may be written into it\"\n  # A command may rewrite files in place (compilers do), and a file that is hard-linked is the live release's file too:\n  # before the first command the release gets files of its own.\n  if [ -n \"$(find \"releases/$release\" -type f -links +1 -print -quit)\" ]; then\n    rm -rf \"$state/staging\"\n    mkdir -p \"$state/staging\"\n    cp -a --reflink=auto -- \"releases/$release\" \"$state/staging/own\"\n    rm -rf \"releases/$release\"\n    mv \"$state/staging/own\" \"releases/$release\"\n    rm -rf \"$state/staging\"\n  fi\nfi\ncd \"releases/$release/$folder\" || fail 3 \"release $release has no folder '$folder'\"\n\nexec 7<&0\n# The environment file is read where none of its names can get in the way of ours.\n# shellcheck disable=SC1090\n(\n  as_at_login\n  set -- \"$root\" \"$release\" \"$command\" \"$root/releases/$release/$env_path\"\n  set -a\n  if [ -f \"$4\" ]; then . \"$4\"; fi\n  set +a\n  export SLIPWAY_ROOT=\"$1\" SLIPWAY_RELEASE=\"$2\"\n  if command -v bash >/dev/null; then exec setsid bash --norc -euo pipefail -c \"$3\"; fi\n  exec setsid sh -eu -c \"$3\"\n) </dev/null 7<&- 9>&- &\nchild=$!\n# Ends the command with all its children at end of file, or when told to. It stands outside our process group and keeps\n# the lock until they are gone, even when this script is killed.\n# shellcheck disable=SC2016\nsetsid sh -c '\n  finish() {\n    trap \"\" TERM\n    # Nothing but KILL reaches a reader that was just forked.\n    kill -s KILL \"$reader\" 2>/dev/null\n    kill -s TERM -- \"-$1\" 2>/dev/null || kill -s TERM \"$1\" 2>/dev/null\n    for _ in 1 2 3 4 5 6 7 8 9 10; do\n      kill -s 0 -- \"-$1\" 2>/dev/null || exit 0\n      sleep 0.5\n    done\n    kill -s KILL -- \"-$1\" 2>/dev/null\n    exit 0\n  }\n  reader=\n  trap \"finish $1\" TERM\n  exec 3<&0\n  # In the background, since a shell that waits for a command in the foreground does not hear signals.\n  cat <&3 3<&- 9<&- >/dev/null &\n  reader=$!\n  exec 3<&-\n  wait \"$reader\"\n  finish \"$1\"' slipway \"$child\" <&7 >/dev/null 2>&1 &\nwatcher=$!\nexec 7<&-\nfinish() { kill -s TERM -- \"-$watcher\" 2>/dev/null || kill -s TERM \"$watcher\" 2>/dev/null || :; }\nstopped=no again=no\ntrap 'stopped=yes again=yes; finish' TERM INT\nwhile :; do\n  code=0\n  wait \"$child\" || code=$?\n  if [ \"$again\" = no ]; then break; fi\n  again=no\ndone\n# What the command left running in the background must not outlive it: it would write into a finished release.\ntrap '' TERM INT\nfinish\nwait \"$watcher\" 2>/dev/null || :\nkill -s KILL -- \"-$child\" 2>/dev/null || :\nif [ \"$stopped\" = yes ]; then exit 143; fi\nexit \"$code\"\n",
+    "services": "# shellcheck shell=sh\n# Services on the host, for activate.sh and status.sh. Sent between lib.sh and the script.\n#\n# A release's services are described by files the client rendered: manifests/<id>/services/NN-<name>/ holds\n#   service   shell assignments (name, full, manager, directory, scope, health_…), made with the quoting function\n#   launch    a script that starts the service in whatever release `current` names\n#   and what the manager needs: pm2.json, or unit\n# A manager is four functions: <manager>_start, <manager>_stop, <manager>_pids, <manager>_logs.\n\n# Root's steps: the password, when sudo wants one, came as the first line of the script's input.\nas_root() {\n  if [ \"$(id -u)\" = 0 ]; then\n    \"$@\" 9>&-\n  elif [ -z \"$password\" ] || sudo -n true 2>/dev/null; then\n    sudo -n -- \"$@\" 9>&-\n  else\n    printf '%s\\n' \"$password\" | sudo -k -S -p '' -- \"$@\" 9>&-\n  fi\n}\n\n# load FOLDER: the service's description becomes variables; what the last one set is forgotten.\nload() {\n  name='' full='' manager='' directory='' scope='system'\n  health_kind='' health_path='' health_port='' health_host='' health_status='' health_headers='' health_command=''\n  # Without a question to ask, staying alive for some seconds is the proof.\n  health_within=60 health_successes=5 health_interval=1 expected_processes=1 env_path=''\n  definition=$1\n  # shellcheck disable=SC1091\n  . \"$1/service\"\n}\n\n# --- pm2 ---------------------------------------------------------------------------------------------------------\n# Scripts and folders are given to PM2 by way of `current`, so that each new process starts in the live release\n# (PM2 keeps the path it was given; it is the process that resolves the link).\n# It hands the environment it is called with on to what it starts.\npm2_do() (\n  own_locale\n  exec pm2 --no-color \"$@\" </dev/null 9>&-\n)\n\n# The processes that live: of one that waits to be started again PM2 still names the last pid.\npm2_pids() {\n  pm2_do pid \"$full\" 2>/dev/null | grep -E '^[1-9][0-9]*$' | while IFS= read -r pid; do\n    if [ -d \"/proc/$pid\" ]; then printf '%s\\n' \"$pid\"; fi\n  done || :\n}\n\npm2_start() {\n  if [ -n \"$(pm2_pids)\" ] && cmp -s \"$definition/pm2.json\" \"$state/services/$name/pm2.json\"; then\n    install_definition || return 1\n    if pm2_do reload \"$full\" >\"$state/pm2.out\" 2>&1; then return 0; fi\n    # PM2 refuses to reload what just crashes and is started again: \"Process with pid … already exists\".\n  fi\n  pm2_do delete \"$full\" >/dev/null 2>&1 || :\n  install_definition || return 1\n  pm2_do start \"$state/services/$name/pm2.json\" >\"$state/pm2.out\" 2>&1 || { tail -n 20 \"$state/pm2.out\" >&2; return 1; }\n}\n\npm2_stop() { pm2_do delete \"$full\" >/dev/null 2>&1 || :; }\npm2_saved() { pm2_do save --force >/dev/null 2>&1 || say \"warn pm2 save failed: after a reboot the services may not come back\"; }\npm2_restarts() { pm2_do describe \"$full\" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\\([0-9][0-9]*\\).*/\\1/p' | head -n 1; }\npm2_mark() {\n  for log in \"$state/logs/$name.out.log\" \"$state/logs/$name.err.log\"; do\n    rm -f \"$log.mark\"\n    if [ -f \"$log\" ]; then wc -c <\"$log\" >\"$log.mark\"; fi\n  done\n}\n# What the service wrote since the mark; its errors last, where the eye falls.\npm2_logs() {\n  for log in out err; do\n    lines=$state/logs/$name.$log.log\n    [ -f \"$lines\" ] || continue\n    from=$(cat \"$lines.mark\" 2>/dev/null) || from=0\n    # A log that was cut or rotated meanwhile is new from its beginning.\n    if [ \"$(wc -c <\"$lines\")\" -lt \"${from:-0}\" ]; then from=0; fi\n    tail -c \"+$((${from:-0} + 1))\" \"$lines\" | tail -n 20\n  done\n}\n\n# --- systemd -----------------------------------------------------------------------------------------------------\nsystemd_do() {\n  if [ \"$scope\" = user ]; then\n    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user \"$@\" 9>&-\n  else\n    as_root systemctl \"$@\"\n  fi\n}\nsystemd_show() {\n  if [ \"$scope\" = user ]; then\n    XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user show --value -p \"$1\" \"$full.service\" 2>/dev/null\n  else\n    systemctl show --value -p \"$1\" \"$full.service\" 2>/dev/null\n  fi\n}\n\nsystemd_start() {\n  if [ \"$scope\" = user ]; then unit=$HOME/.config/systemd/user/$full.service; else unit=/etc/systemd/system/$full.service; fi\n  install_definition || return 1\n  if ! cmp -s \"$definition/unit\" \"$unit\"; then\n    if [ \"$scope\" = user ]; then\n      mkdir -p \"${unit%/*}\"\n      cp \"$definition/unit\" \"$unit\"\n    else\n      as_root install -m 0644 \"$definition/unit\" \"$unit\" || return 1\n    fi\n    systemd_do daemon-reload || return 1\n  fi\n  # A unit that failed too often is refused a start until its counter is cleared.\n  systemd_do reset-failed \"$full.service\" >/dev/null 2>&1 || :\n  systemd_do restart \"$full.service\" || return 1\n  systemd_do enable --quiet \"$full.service\" || return 1\n}\nsystemd_stop() {\n  systemd_do disable --quiet --now \"$full.service\" 2>/dev/null || :\n  if [ \"$scope\" = user ]; then rm -f \"$HOME/.config/systemd/user/$full.service\"; else as_root rm -f \"/etc/systemd/system/$full.service\"; fi\n  systemd_do daemon-reload || :\n}\nsystemd_pids() { systemd_show MainPID | grep -E '^[1-9][0-9]*$' || :; }\nsystemd_restarts() { systemd_show NRestarts; }\nsystemd_mark() { date +%s >\"$state/logs/$name.since\"; }\nsystemd_logs() {\n  since=$(cat \"$state/logs/$name.since\" 2>/dev/null || echo 0)\n  if [ \"$scope\" = user ]; then\n    # Not `--user -u`: a journal that is kept in memory has no part that belongs to the user.\n    journalctl -q --user-unit \"$full.service\" --since \"@$since\" -n 30 --no-pager -o cat 2>&1 |\n      sed \"s/^No journal files were opened due to insufficient permissions.*/(its log cannot be read by $(id -un): sudo usermod -aG systemd-journal $(id -un))/\"\n  else\n    as_root journalctl -u \"$full.service\" --since \"@$since\" -n 30 --no-pager -o cat 2>&1\n  fi\n}\n\n# --- all ---------------------------------------------------------------------------------------------------------\n# What starts the service has a stable place, outside the releases; each file is replaced in one rename, so that a\n# service that restarts at this very moment finds the old one or the new one.\ninstall_definition() {\n  installed=$state/services/$name\n  mkdir -p \"$installed\" || return 1\n  for file in \"$definition\"/*; do\n    cp \"$file\" \"$installed/.new\" || return 1\n    mv -T \"$installed/.new\" \"$installed/${file##*/}\" || return 1\n  done\n}\n\n# cwd_of PID: the folder a process really works in, or nothing when it may not be seen.\ncwd_of() { readlink \"/proc/$1/cwd\" 2>/dev/null || as_root readlink \"/proc/$1/cwd\" 2>/dev/null || :; }\n\n# Prints the answer's status code, or 000. Asked on the host itself, with the public name and scheme in the headers,\n# by curl when it is there, else by bash.\nhttp_status() {\n  if command -v curl >/dev/null; then\n    {\n      printf 'http://localhost:%s%s\\n' \"$health_port\" \"$health_path\" | sed 's/[\\\\\"]/\\\\&/g; s/.*/url = \"&\"/'\n      printf 'Host: %s\\nX-Forwarded-Host: %s\\nX-Forwarded-Proto: https\\n%s' \"$health_host\" \"$health_host\" \"$health_headers\" |\n        sed 's/[\\\\\"]/\\\\&/g; s/.*/header = \"&\"/'\n    } | curl -q --silent --globoff --output /dev/null --noproxy '*' --max-time 5 --write-out '%{http_code}' --config - 2>/dev/null || :\n  else\n    # shellcheck disable=SC2016\n    bash -c 'exec 3<>\"/dev/tcp/localhost/$1\" || exit 0\n      printf \"GET %s HTTP/1.0\\r\\nHost: %s\\r\\nX-Forwarded-Host: %s\\r\\nX-Forwarded-Proto: https\\r\\n\" \"$2\" \"$3\" \"$3\" >&3\n      printf \"%s\" \"$4\" | while IFS= read -r header; do printf \"%s\\r\\n\" \"$header\" >&3; done\n      printf \"Connection: close\\r\\n\\r\\n\" >&3\n      IFS=\" \" read -r -t 5 _ status _ <&3 && printf \"%s\" \"$status\"' slipway \"$health_port\" \"$health_path\" \"$health_host\" \"$health_headers\" 2>/dev/null || :\n  fi\n}\n\n# The team's own question, in the folder and with the environment of the service.\nask_command() (\n  cd \"$root/current/$directory\" || exit 1\n  as_at_login\n  set -- \"$root/current/$env_path\" \"$definition/env\" \"$health_command\" \"$(current_id)\"\n  set -a\n  # shellcheck disable=SC1090\n  if [ -n \"$env_path\" ] && [ -r \"$1\" ]; then . \"$1\"; fi\n  # shellcheck disable=SC1090\n  if [ -r \"$2\" ]; then . \"$2\"; fi\n  set +a\n  export SLIPWAY_RELEASE=\"$4\"\n  if command -v bash >/dev/null; then exec timeout 30 bash --norc -euo pipefail -c \"$3\"; fi\n  exec timeout 30 sh -euc \"$3\"\n)\n\n# One question; sets $observed; succeeds when the answer is the expected one.\nask_health() {\n  case $health_kind in\n    http)\n      observed=$(http_status)\n      case \" $health_status \" in *\" ${observed:-000} \"*) return 0 ;; esac\n      if [ \"${observed:-000}\" = 000 ]; then observed='no answer'; else observed=\"HTTP $observed\"; fi\n      return 1 ;;\n    tcp)\n      # shellcheck disable=SC2016\n      if bash -c 'exec 3<>\"/dev/tcp/localhost/$1\"' slipway \"$health_port\" 2>/dev/null; then return 0; fi\n      observed='no connection'\n      return 1 ;;\n    command)\n      said=$state/health.$$\n      code=0\n      ask_command >\"$said\" 2>&1 </dev/null 9>&- || code=$?\n      observed=\"exit $code: $(tail -n 1 \"$said\" | head -c 200)\"\n      rm -f \"$said\"\n      return \"$code\" ;;\n    *) return 0 ;;\n  esac\n}\n\n# Healthy: N good answers in a row within the limit, by processes that stay the same and work in the release.\nawait_health() {\n  wanted=$1\n  started=$(uptime_s)\n  row=0 tries=0 observed='' before=''\n  while :; do\n    tries=$((tries + 1))\n    pids=$(\"${manager}_pids\" | tr '\\n' ' ')\n    if [ -z \"$pids\" ]; then\n      observed='no process' row=0\n    elif [ \"$(printf '%s' \"$pids\" | wc -w)\" -lt \"$expected_processes\" ]; then\n      observed=\"$(printf '%s' \"$pids\" | wc -w) of $expected_processes processes\" row=0\n    elif [ -n \"$before\" ] && [ \"$pids\" != \"$before\" ]; then\n      observed='the process was restarted' row=0\n    elif ask_health; then\n      row=$((row + 1))\n      if [ \"$row\" -ge \"$health_successes\" ]; then break; fi\n    else\n      row=0\n    fi\n    before=$pids\n    if [ \"$(($(uptime_s) - started))\" -ge \"$health_within\" ]; then\n      say \"unhealthy $name after $(($(uptime_s) - started)) s and $tries tries: $observed\"\n      return 1\n    fi\n    sleep \"$health_interval\"\n  done\n  # What the kernel calls it, when a part of the path is a link.\n  real_root=$(cd \"$root\" && pwd -P)\n  for pid in $pids; do\n    cwd=$(cwd_of \"$pid\")\n    case $cwd in\n      \"$real_root/releases/$wanted\" | \"$real_root/releases/$wanted\"/*) : ;;\n      \"$real_root/releases\"/*)\n        say \"unhealthy $name: process $pid still works in $cwd, not in release $wanted\"\n        return 1 ;;\n      *) say \"note $name: process $pid works in '${cwd:-unknown}', so its release cannot be read back\" ;;\n    esac\n  done\n  say \"healthy $name $(($(uptime_s) - started)) $tries $(printf '%s' \"$pids\" | wc -w)\"\n}\n\n# What a person needs to see of a service that failed: its last lines, who holds its port, who holds locks on its files.\nshow_logs() {\n  {\n    \"${manager}_logs\" 2>/dev/null | tail -n 40\n    if [ -n \"$health_port\" ] && command -v ss >/dev/null; then\n      ss -ltnpH \"sport = :$health_port\" 2>/dev/null | sed 's/^/port: /'\n    fi\n    if command -v lslocks >/dev/null; then\n      lslocks --noheadings --output COMMAND,PID,TYPE,PATH 2>/dev/null | grep -F \" $root/\" | grep -vF \"$state/\" | head -n 5 | sed 's/^/lock: /'\n    fi\n  } 2>/dev/null | sed \"s/^/log $name /\" || :\n}\n",
+    "stage": "# shellcheck shell=sh\n# Receives a release: what changed comes as one compressed tar on stdin, the rest is hard-linked from the newest release\n# here; then the whole is compared with the manifest. Only a whole release gets its name below releases/.\n#\n# $1 root  $2 token  $3 release  $4 base or ''  $5 first|more  $6 journal line \"begin\"  $7 journal line \"staged\"  $8 env file's path\n# The tar holds meta/ (tree, sums, links, shared, env, services/ …), tree/ (the files), and at its end meta/complete.\nenter \"$1\"\ntoken=$2 release=$3 base=$4 part=$5 env_path=$8\nvalid_id \"$release\"\nlock 120\nown_lease \"$token\"\nstage=$state/staging/$release\n[ ! -e \"releases/$release\" ] || fail 3 \"release $release is on this host already\"\n\nif [ \"$part\" = first ]; then\n  journal \"$6\"\n  rm -rf \"$state/staging\"\n  mkdir -p \"$stage/tree\" \"$stage/meta\" \"$state/manifests\"\nfi\nrm -f \"$stage/meta/complete\"\n# What belongs to root on the runner belongs to the deploy user here. Of a stream that ends too early tar complains, unless\n# it ends between two entries: so the last entry must have come.\ngzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C \"$stage\"\n[ -f \"$stage/meta/complete\" ] || fail 1 'the upload ended before all of it was here'\nrm -f \"$stage/meta/complete\"\n\nif [ \"$part\" = first ] && [ -n \"$base\" ] && [ -s \"$stage/meta/links\" ]; then\n  valid_id \"$base\"\n  # What is gone or unreadable in the base shows in the comparison below.\n  (cd \"releases/$base\" && xargs -0 cp -dl --parents -t \"$stage/tree\" -- <\"$stage/meta/links\") 2>/dev/null || :\nfi\n\n# Folders take the setgid bit from the folder they stand in; a release has its own modes.\nfind \"$stage/tree\" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +\nlist_tree \"$stage/tree\" >\"$stage/tree.here\"\nlist_sums \"$stage/tree\" >\"$stage/sums.here\"\nif ! cmp -s \"$stage/sums.here\" \"$stage/meta/sums\" || ! cmp -s \"$stage/tree.here\" \"$stage/meta/tree\"; then\n  # paths_only_in A B: the files of which sums or tree know something in the first listing that the second does not.\n  # In tree the path is what stands between the mode and the first \"//\".\n  paths_only_in() {\n    {\n      comm -z -23 \"$stage/$1sums$2\" \"$stage/$3sums$4\" | cut -z -c 67-\n      comm -z -23 \"$stage/$1tree$2\" \"$stage/$3tree$4\" | sed -z -n 's,^f [0-7]* ,,; t path; b; :path; s,//.*$,,; p'\n    } | sort -zu\n  }\n  # Wanted and not here as wanted; and what is here in its place.\n  paths_only_in meta/ '' '' .here >\"$stage/again\"\n  paths_only_in '' .here meta/ '' >\"$stage/differs\"\n  if [ \"$part\" = more ] || [ ! -s \"$stage/again\" ]; then\n    comm -z -3 \"$stage/meta/tree\" \"$stage/tree.here\" | tr '\\0' '\\n' | head -n 5 >&2\n    fail 1 'the release on the host is not what was sent (disk full, or files changing while they were read?)'\n  fi\n  # What was linked and differs was rewritten in place in the base release: it is asked for again, and never linked from\n  # now on. It goes from here first: writing into it would change the older release too.\n  (cd \"$stage/tree\" && xargs -0 rm -f -- <\"$stage/differs\")\n  sort -z \"$stage/meta/links\" | comm -z -12 - \"$stage/differs\" >\"$stage/rewritten\"\n  cat \"$stage/rewritten\" \"$state/rewritten\" 2>/dev/null | sort -zu >\"$state/rewritten.new\"\n  mv \"$state/rewritten.new\" \"$state/rewritten\"\n  say \"again $(base64 -w 0 <\"$stage/again\")\"\n  exit 10\nfi\n\n# Shared folders: made once, owned by the deploy user, the group keeps its rights on what the app creates.\nif [ -s \"$stage/meta/shared\" ]; then\n  while IFS= read -r path; do\n    shared=$root/shared/$path\n    if [ ! -e \"$shared\" ]; then\n      mkdir -p \"$shared\"\n      chmod 2775 \"$shared\" 2>/dev/null || :\n    fi\n    mkdir -p \"$stage/tree/$(dirname -- \"$path\")\"\n    ln -s \"$shared\" \"$stage/tree/$path\"\n  done <\"$stage/meta/shared\"\nfi\nif [ -f \"$stage/meta/env\" ]; then\n  chmod 0600 \"$stage/meta/env\"\n  : >\"$stage/meta/has-env\"\n  mkdir -p \"$stage/tree/$(dirname -- \"$env_path\")\"\n  mv \"$stage/meta/env\" \"$stage/tree/$env_path\"\nfi\n: >\"$stage/tree/.slipway-$(cat \"$stage/meta/slot\")\"\n\n# The manifest is put in place before the release: a release without one does not count.\nrm -rf \"$state/manifests/$release\"\nmv \"$stage/meta\" \"$state/manifests/$release\"\nmv \"$stage/tree\" \"releases/$release\"\nrm -rf \"$state/staging\"\nsync -f \"releases/$release\"\njournal \"$7\"\nsay staged\n",
+    "status": "# shellcheck shell=sh\n# What runs here now. Reads only. Says \"service NAME MANAGER PIDS RESTARTS FOLDER\" for each, after asking its health.\n#\n# $1 root\nenter \"$1\"\npassword=''\nfor folder in \"$state/services\"/*/; do\n  [ -f \"${folder}service\" ] || continue\n  load \"${folder%/}\"\n  pids=$(\"${manager}_pids\" | tr '\\n' ',')\n  first=${pids%%,*}\n  if [ -z \"$pids\" ]; then health='failing (no process)'\n  elif ask_health; then health=ok; else health=\"failing ($observed)\"; fi\n  printf 'service\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' \"$name\" \"$manager\" \"${pids%,}\" \"$(\"${manager}_restarts\")\" \"$(readlink \"/proc/${first:-none}/cwd\" 2>/dev/null || echo '?')\" \"$health\"\ndone\n",
+    "unlock": "# shellcheck shell=sh\n# Removes the lease: the one with this token, or without a token whoever holds it (a person has decided that its run is\n# dead).\n#\n# $1 root  $2 token or ''\nif [ ! -e \"${1%/}/.slipway/app\" ]; then\n  say none\n  exit 0\nfi\nenter \"$1\"\nexec 8>\"$state/lease.lock\"\nflock -w 10 8 || fail 6 \"the lease of $root cannot be read: another process holds it\"\nif [ -f \"$state/lease\" ] && { [ -z \"$2\" ] || [ \"$(lease_field token)\" = \"$2\" ]; }; then\n  owner=$(lease_field owner)\n  rm -f \"$state/lease\"\n  say \"freed $owner\"\nelse\n  say none\nfi\n",
 };
 
 ;// CONCATENATED MODULE: ./build/host/script.js
@@ -75591,16 +75596,23 @@ function scriptNames() {
 
 
 
+const SAYS_GONE = new Set(['removed', 'undone']);
+/** No word from a script for this long, in milliseconds, is a failure. */
+const SILENCE = 300_000;
+/** The switch is silent while a service takes its time to become healthy. */
+const SWITCH_SILENCE = 1_800_000;
 /** One host as the protocol sees it: each method is one exec call (DESIGN §4). */
 class RemoteHost {
     connection;
     place;
     #sudoPassword;
+    #times;
     #lease;
-    constructor(connection, place, sudoPassword = '') {
+    constructor(connection, place, sudoPassword = '', times = LEASE_TIMES) {
         this.connection = connection;
         this.place = place;
         this.#sudoPassword = sudoPassword;
+        this.#times = times;
     }
     get name() {
         return this.connection.name;
@@ -75622,44 +75634,45 @@ class RemoteHost {
      */
     async take(token, owner, wantManifest, signal, say = () => undefined) {
         let lastBeat;
-        const deadline = Date.now() + (LEASE_SECONDS + 30) * 1000;
+        const { seconds, beat } = this.#times;
+        const deadline = Date.now() + (seconds + 30) * 1000;
         for (;;) {
             const session = await this.#open('take', token, owner, wantManifest);
             const findings = await readFindings(session, this.name);
             if (findings.held === undefined) {
-                this.#lease = new Lease(this.name, token, session);
+                this.#lease = new Lease(this.name, token, session, beat);
                 return findings;
             }
             await session.end();
             const { held } = findings;
             const live = lastBeat !== undefined && held.beat !== lastBeat;
             // A lease that outlives any beat was left in force on purpose, between the steps of a run.
-            if (live || held.secondsLeft > LEASE_SECONDS || Date.now() > deadline) {
+            if (live || held.secondsLeft > seconds || Date.now() > deadline) {
                 throw new errors_UserError(`${this.name}: another run has the lease: ${held.owner} (expires in ${held.secondsLeft} s)`, {
-                    remedy: 'Wait for it to end. If you know that it is dead: `slipway unlock <environment>`. Nothing was changed.',
+                    remedy: `Wait for it to end. If you know that it is dead: slipway unlock ${this.place.environment}. Nothing was changed.`,
                 });
             }
             if (lastBeat === undefined)
                 say(`waiting: the lease is held by ${held.owner}; it expires in ${held.secondsLeft} s unless its run is alive`);
             lastBeat = held.beat;
-            await (0,promises_namespaceObject.setTimeout)(3000, undefined, signal === undefined ? {} : { signal });
+            await (0,promises_namespaceObject.setTimeout)(Math.min(3000, beat), undefined, signal === undefined ? {} : { signal });
         }
     }
     /** Sends a release, or the rest of one. Returns the paths the host wants again because they differ there. */
     async stage(release, base, part, begin, staged, tar, signal) {
-        const result = await this.#run('stage', [release, base ?? '', part, journalLine(begin), journalLine(staged), this.place.envFile], { input: tar, idleLimit: 300_000, ...(signal === undefined ? {} : { signal }) }, 'receiving the release', [EXIT.again]);
+        const result = await this.#run('stage', [release, base ?? '', part, journalLine(begin), journalLine(staged), this.place.envFile], { input: tar, ...(signal === undefined ? {} : { signal }) }, 'receiving the release', [EXIT.again]);
         if (result.code === 0)
             return [];
         const encoded = /^again (.*)$/m.exec(result.stdout)?.[1] ?? '';
         return splitNul(Buffer.from(encoded, 'base64')).map((path) => path.toString('utf8'));
     }
     /**
-     * Runs a command of the team's in a folder of a release that is not live. It is ended with all its children when the
+     * Runs a command of the team's in a folder of a release: one that is not live yet, or the live one. It is ended with all its children when the
      * link is lost, when `signal` aborts, or after `limit` milliseconds.
      */
-    async runCommand(release, folder, command, limit, onLine, signal) {
+    async runCommand(release, folder, command, limit, onLine, signal, which = 'staged') {
         this.#lease?.assertHeld();
-        return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile], {
+        return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which], {
             holdInput: true,
             limit,
             onStdout: onLine,
@@ -75676,6 +75689,7 @@ class RemoteHost {
         const logs = [];
         const result = await this.#run('activate', [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back)], {
             input: `${this.#sudoPassword}\n`,
+            idleLimit: SWITCH_SILENCE,
             onStdout: (line) => {
                 if (line.startsWith('log '))
                     logs.push(line.slice('log '.length));
@@ -75695,12 +75709,16 @@ class RemoteHost {
     }
     /** Appends journal lines and deletes releases. Returns the ids that could not be deleted. */
     async finish(events, remove = []) {
-        const result = await this.#run('finish', [String(events.length), ...events.map(journalLine), ...remove], {}, 'writing the journal');
+        // What says that a release is gone is written once it is.
+        const goodbyes = new Map(events.filter(({ event, release }) => SAYS_GONE.has(event) && remove.includes(release)).map((event) => [event.release, event]));
+        const first = events.filter((event) => goodbyes.get(event.release) !== event);
+        const deletions = remove.flatMap((id) => [id, journalLine(goodbyes.get(id) ?? { event: 'removed', release: id, at: new Date().toISOString() })]);
+        const result = await this.#run('finish', [String(first.length), ...first.map(journalLine), ...deletions], {}, 'writing the journal');
         return [...result.stdout.matchAll(/^stuck (.+)$/gm)].map((match) => match[1] ?? '');
     }
     /** The first of `ids` whose files are proven whole, and why those before it are not. */
     async prove(ids) {
-        const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: 300_000 });
+        const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: SILENCE });
         if (result.code !== 0 && !result.stdout.includes('broken '))
             throw new HostError(this.name, 'proving the target', result);
         const broken = [...result.stdout.matchAll(/^broken (\S+) (.+)$/gm)].map((match) => ({ id: match[1] ?? '', reason: match[2] ?? '' }));
@@ -75740,7 +75758,7 @@ class RemoteHost {
             mode,
             token,
             owner.replace(/[\r\n]+/g, ' ').slice(0, 200),
-            String(LEASE_SECONDS),
+            String(this.#times.seconds),
             wantManifest ? 'manifest' : 'none',
         ]);
     }
@@ -75752,7 +75770,7 @@ class RemoteHost {
     async #run(name, args, options, step, accepted = [], leased = true) {
         this.#lease?.assertHeld();
         const own = leased ? [this.place.root, this.#token()] : [this.place.root];
-        const result = await this.connection.exec(scriptText(name), [...own, ...args], options);
+        const result = await this.connection.exec(scriptText(name), [...own, ...args], { idleLimit: SILENCE, ...options });
         if (result.code !== 0 && !accepted.includes(result.code))
             throw new HostError(this.name, step, result);
         return result;
@@ -75763,6 +75781,7 @@ async function readFindings(session, host) {
     let current = '';
     let exists = true;
     let hasEnv = false;
+    let free = { bytes: undefined, inodes: undefined };
     let held;
     let rewritten = new Set();
     let base;
@@ -75791,6 +75810,8 @@ async function readFindings(session, host) {
             exists = false;
         else if (word === 'has-env')
             hasEnv = true;
+        else if (word === 'free')
+            free = readFree(text);
         else if (word === 'current')
             current = text;
         else if (word === 'j')
@@ -75802,7 +75823,12 @@ async function readFindings(session, host) {
         else if (word === 'held')
             held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
     }
-    return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, held };
+    return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held };
+}
+/** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */
+function readFree(text) {
+    const [bytes = Number.NaN, inodes = Number.NaN] = text.trim().split(/\s+/).map(Number);
+    return { bytes: Number.isNaN(bytes) ? undefined : bytes, inodes: Number.isNaN(inodes) || inodes === 0 ? undefined : inodes };
 }
 function openingError(host, result) {
     return new HostError(host, 'opening the host', result, result.code === EXIT.unwritable
@@ -75878,13 +75904,15 @@ async function connectAll(configs, connectOne, place, sudoPassword) {
 }
 
 ;// CONCATENATED MODULE: ./build/release/recover.js
-
 /**
  * Finishes or undoes what a run that died left on this host (DESIGN §4, law 6). Needs the lease.
  *
  * - Files on their way, or staged and never switched to: removed.
  * - A switch towards a good release (a rollback, a way back): finished, its target was proven.
  * - A switch towards any other release: undone, `current` goes back to the release before it.
+ *
+ * A release that was put back and does not become healthy is said, and does not stop what comes next: the next deploy may
+ * be what mends it.
  * @throws UserError when the host cannot be put in order; nothing else may be started then.
  */
 async function recover(host, findings, at, onLine) {
@@ -75894,36 +75922,32 @@ async function recover(host, findings, at, onLine) {
         const record = findings.history.releases.find((release) => release.id === left.release);
         const by = record?.by === undefined ? '' : ` by ${record.by.actor} (${record.by.run})`;
         if (left.kind === 'staging') {
-            const found = `a run${by} died before the switch`;
-            await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
-            said.push(`release ${left.release}: ${found}; its files were removed`);
+            const found = `a run${by} ended before the switch`;
+            const stuck = await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
+            said.push(`release ${left.release}: ${found}; ${stuck.length === 0 ? 'its files were removed' : 'its files cannot be deleted, look at who owns them'}`);
             continue;
         }
         const target = record?.state === 'good' ? left.release : left.previous;
         const undoes = target !== left.release;
-        await switchTo(host, left, target, undoes, at, onLine);
-        switched = true;
-        said.push(undoes
-            ? `release ${left.release}: a run${by} died during the switch; ${target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`}`
-            : `a run died on the way to release ${target}; the way was finished`);
+        const trouble = await switchTo(host, left, target, undoes, at, onLine);
+        switched = trouble === undefined;
+        const done = target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`;
+        const story = undoes ? `release ${left.release}: a run${by} died during the switch; ${done}` : `a run died on the way to release ${target}; the way was finished`;
+        said.push(trouble === undefined ? story : `${story}, BUT IT IS NOT HEALTHY: ${trouble}`);
     }
     return { said, switched };
 }
+/** @returns why the target is not healthy, with the last lines of the service; undefined when it is. */
 async function switchTo(host, left, target, undoes, at, onLine) {
     if (undoes)
         await host.finish([{ event: 'bad', release: left.release, at, reason: 'its run died during the switch' }]);
-    const active = { event: 'active', release: target, at };
     const result = await host.activate(target, '-', {
         switching: { event: 'switching', release: target, at, previous: left.previous, why: 'recovery' },
-        active,
-        bad: { event: 'bad', release: target, at, reason: 'did not start when a dead run was being put right' },
+        active: { event: 'active', release: target, at },
+        bad: { event: 'unhealthy', release: target, at, reason: 'did not start when a dead run was being put right' },
         back: undefined,
     }, onLine);
-    if (result.outcome !== 'active') {
-        throw new errors_UserError(`${host.name}: a run died during a switch, and release ${target} cannot be started: ${result.reason}`, {
-            remedy: `Last lines of the service:\n${result.logs.map((line) => `    ${line}`).join('\n')}\nMend the cause on the host, then run again, or name another release: slipway rollback <environment> --release <id>.`,
-        });
-    }
+    return result.outcome === 'active' ? undefined : [result.reason, ...result.logs.map((line) => `    ${line}`)].join('\n');
 }
 
 ;// CONCATENATED MODULE: external "node:dns/promises"
@@ -75999,7 +76023,7 @@ async function resolve(host, where) {
     if (family !== 0)
         return [{ address: host.address, family }];
     try {
-        return await (0,external_node_dns_promises_namespaceObject.lookup)(host.address, { all: true, verbatim: true });
+        return await (0,external_node_dns_promises_namespaceObject.lookup)(host.address, { all: true, order: 'verbatim' });
     }
     catch (error) {
         const temporary = codeOf(error) === 'EAI_AGAIN';
@@ -76013,7 +76037,8 @@ async function resolve(host, where) {
     }
 }
 function explain(error, host, addresses, where) {
-    const inner = error instanceof AggregateError ? error.errors[0] : error;
+    // With several addresses net gives an AggregateError; the first one's error stands for all.
+    const inner = 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error;
     const code = codeOf(inner) ?? codeOf(error);
     const target = addresses.map(({ address }) => ((0,external_node_net_.isIP)(address) === 6 ? `[${address}]:${host.port}` : `${address}:${host.port}`)).join(', ');
     switch (code) {
@@ -76039,7 +76064,7 @@ function explain(error, host, addresses, where) {
 /** What to do when a server stays silent. */
 const FIREWALL = 'A firewall may drop the packets: allow this machine\'s address on the server\'s SSH port, or use a jump host.';
 function codeOf(error) {
-    return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+    return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 /** `promise`, or the reason of `stop` when that comes first. */
 async function untilStopped(promise, stop) {
@@ -76107,16 +76132,26 @@ if [ "$slipway_asks" = password ]; then
 fi
 exec sudo -n -- /bin/sh -c "$slipway_inner" slipway "$slipway_marker" "$@"
 `;
+/**
+ * Says the marker and the process group (the fifth field of /proc/…/stat; proc(5)), then becomes the command. By its
+ * group the command can be told to end, with all its children: sshd does not signal what runs as root ("session
+ * signalling requires privilege separation", OpenSSH's session.c), and sudo passes a signal on to one process only.
+ */
+const SPEAK = `
+slipway_group=$$
+read -r slipway_x slipway_x slipway_x slipway_x slipway_group slipway_x < /proc/$$/stat
+printf '%s %s\\n' "$1" "$slipway_group" >&2
+unset slipway_group slipway_x
+shift
+exec "$@"
+`;
 const INNER = `
 slipway_line=
 while [ "$slipway_line" != "$1" ]; do
   IFS= read -r slipway_line || exit 104
 done
 unset slipway_line
-printf '%s %s\\n' "$1" "$$" >&2
-shift
-exec "$@"
-`;
+${SPEAK}`;
 /**
  * Wraps `words` so that they run as root.
  * @param password the login user's; `undefined` where sudo asks for none.
@@ -76125,41 +76160,54 @@ exec "$@"
 function elevate(words, password) {
     if (password !== undefined && /[\n\r\0]/.test(password))
         throw new Error('The sudo password has a line break or a NUL in it.');
-    const marker = `slipway-root-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
+    const marker = newMarker();
     return {
         words: ['/bin/sh', '-c', OUTER, 'slipway', marker, password === undefined ? 'nothing' : 'password', INNER, ...words],
         prefix: `${password === undefined ? '' : `${password}\n${password}\n`}${marker}\n`,
         marker,
     };
 }
+/** Wraps `words` for a login that is root already. */
+function announce(words) {
+    const marker = newMarker();
+    return { words: ['/bin/sh', '-c', SPEAK, 'slipway', marker, ...words], prefix: '', marker };
+}
+const newMarker = () => `slipway-root-${(0,external_node_crypto_.randomBytes)(12).toString('hex')}`;
 /** Separates what sudo says from what the command says on stderr. */
 class SudoGate {
     marker;
-    /** Process id of the command on the host, once it runs. */
-    pid;
+    /** Process group of the command on the host, once it runs. */
+    group;
     before = Buffer.alloc(0);
     constructor(marker) {
         this.marker = marker;
     }
     /** The part of `chunk` that is the command's own. */
     pass(chunk) {
-        if (this.pid !== undefined)
+        if (this.group !== undefined)
             return chunk;
         this.before = Buffer.concat([this.before, chunk]);
-        const start = this.before.indexOf(this.marker);
-        const end = start < 0 ? -1 : this.before.indexOf('\n', start);
-        if (end < 0)
+        // A line of its own: sudo's complaint may repeat the command line, and the marker with it.
+        const text = this.before.toString('latin1');
+        const found = new RegExp(`(?:^|\\n)${this.marker} (\\d+)\\n`).exec(text);
+        if (found === null)
             return Buffer.alloc(0);
-        this.pid = Number(this.before.toString('latin1', start + this.marker.length + 1, end));
+        this.group = Number(found[1]);
+        const end = found.index + found[0].length - 1;
         const rest = this.before.subarray(end + 1);
         this.before = Buffer.alloc(0);
         return rest;
     }
+    /** What was said before the command began to speak, as long as it has not. */
+    get said() {
+        return this.before.toString('utf8');
+    }
     /** The error for a command that ended with `code` before it ran; `undefined` when it did run. */
     error(code, where, user) {
-        if (this.pid !== undefined)
+        if (this.group !== undefined)
             return undefined;
-        const said = this.before.toString('utf8').trim();
+        // What sudo repeats of the command line is of no use to anyone.
+        const said = this.said.replace(/'\/bin\/sh -c [^]*'/, '/bin/sh').trim();
         const message = [MESSAGES[code]?.message(user) ?? `sudo did not run the command for ${user} (exit code ${code}).`,
             ...said.split('\n').filter((line) => line !== '').slice(-5).map((line) => `  sudo says: ${line}`)].join('\n');
         return new SshError('sudo', where, message, {
@@ -76175,8 +76223,8 @@ const MESSAGES = {
         remedy: 'Install it (`apt-get install sudo`), or log in as root.',
     },
     103: {
-        message: (user) => `sudo does not accept the password given for ${user}.`,
-        remedy: 'Check sudo-password: it is the login user\'s own password, not root\'s.',
+        message: (user) => `sudo does not accept ${user} with the password given.`,
+        remedy: 'Check sudo-password: it is the login user\'s own password, not root\'s. May the user run sudo at all?',
     },
 };
 
@@ -76194,7 +76242,7 @@ const LONGEST = 128 * 1024 - 1;
 function commandLine(script, args, how) {
     const words = how.path.length === 0 ? ['/bin/sh', '-c', script, 'slipway', ...args]
         : ['/bin/sh', '-c', WITH_PATH, 'slipway', how.path.join(':'), script, ...args];
-    const elevated = how.sudo === undefined ? undefined : elevate(words, how.sudo.password);
+    const elevated = how.root === undefined ? undefined : how.root.sudo ? elevate(words, how.root.password) : announce(words);
     const [shell, option, ...rest] = elevated?.words ?? words;
     // `exec`: without it some login shells stay in between, and turn the end by a signal into an exit code.
     const text = ['exec', shell, option, ...rest.map(quote)].join(' ');
@@ -76341,10 +76389,10 @@ class RemoteCommand {
         if (this.done || this.failure !== undefined)
             return;
         this.failure = { error };
-        this.options.kill('TERM', this.gate?.pid);
+        this.options.kill('TERM', this.gate?.group);
         this.closeInput();
         this.after(GRACE, () => {
-            this.options.kill('KILL', this.gate?.pid);
+            this.options.kill('KILL', this.gate?.group);
             this.finish();
         });
     }
@@ -76498,10 +76546,11 @@ class RemoteCommand {
         if ('signal' in this.exit) {
             return { error: this.error('signal', `the command was ended by ${this.exit.signal}.`, this.exit.signal === 'SIGKILL' ? 'The kernel kills what uses up the memory: look at `dmesg` on the server.' : undefined) };
         }
-        const refused = this.gate?.error(this.exit.code, this.options.where, this.options.user);
+        const refused = this.options.user === 'root' ? undefined : this.gate?.error(this.exit.code, this.options.where, this.options.user);
         if (refused !== undefined)
             return { error: refused };
-        return { code: this.exit.code, stdout: this.stdout.toString(), stderr: this.stderr.toString() };
+        // As root without sudo nobody refuses, but a login shell may fail to start the command at all, and says why.
+        return { code: this.exit.code, stdout: this.stdout.toString(), stderr: (this.gate?.said ?? '') + this.stderr.toString() };
     }
 }
 const seconds = (milliseconds) => `${milliseconds / 1000} s`;
@@ -76523,7 +76572,7 @@ class LineSession {
     static begin(start) {
         const session = new LineSession();
         session.command = start((line) => session.take(line));
-        session.ended.then(({ code }) => session.finish(session.command.error('ended', `the command ended with exit code ${code} instead of answering.`)), (error) => session.finish(error));
+        session.ended.then(({ code }) => session.finish(session.command.error('ended', `the command ended with exit code ${code} instead of answering.`)), (error) => session.finish(error instanceof Error ? error : new Error(String(error))));
         return session;
     }
     get ended() {
@@ -76588,6 +76637,8 @@ class LineSession {
 const CLOSE_LIMIT = 1_000;
 /** How long opening a channel may take, in milliseconds, when the call has no limit of its own. */
 const OPEN_LIMIT = 30_000;
+/** A session counts for the server a moment longer than for us: how long to wait before asking again, in milliseconds. */
+const RETRY = [50, 150, 400];
 /** A connection that is logged in. Made by connect(). */
 class SshConnection {
     parts;
@@ -76677,30 +76728,36 @@ class SshConnection {
      * the event loop: a short command's output and exit code may already be in the next packet.
      */
     async start(script, args, options, make) {
-        const sudo = options.sudo === true && this.user !== 'root' ? { password: this.parts.sudoPassword || undefined } : undefined;
-        const line = commandLine(script, args, { path: this.parts.host.path, sudo });
+        const root = this.user === 'root' ? { sudo: false } : options.sudo === true ? { sudo: true, password: this.parts.sudoPassword || undefined } : undefined;
+        const line = commandLine(script, args, { path: this.parts.host.path, root });
         this.calls += 1;
-        this.parts.debug(`${this.name}: call ${this.calls}, ${line.text.length} characters${sudo === undefined ? '' : ', as root'}`);
+        this.parts.debug(`${this.name}: call ${this.calls}, ${line.text.length} characters${root?.sudo === true ? ', by sudo' : ''}`);
         const begin = (channel) => (own) => {
             const command = new RemoteCommand(channel, {
                 ...own, where: this.parts.where, user: this.user, prefix: line.prefix, marker: line.marker,
-                kill: (signal, rootPid) => this.kill(channel, signal, rootPid),
+                kill: (signal, rootGroup) => this.kill(channel, signal, rootGroup),
             });
             this.commands.add(command);
             void command.ended.catch(() => { }).finally(() => this.commands.delete(command));
             return command;
         };
-        try {
-            return await this.channel(options.limit ?? OPEN_LIMIT, options.signal, (client, done) => client.exec(line.text, done), (channel) => make(begin(channel)));
-        }
-        catch (error) {
-            if (error instanceof SshError)
-                throw error;
-            if (reasonOf(error) === undefined) {
-                throw this.error('exec', 'the server does not run commands for this user.', 'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', error);
+        for (const pause of [...RETRY, undefined]) {
+            try {
+                return await this.channel(options.limit ?? OPEN_LIMIT, options.signal, (client, done) => client.exec(line.text, done), (channel) => make(begin(channel)));
             }
-            throw this.error('max-sessions', `the server refuses another channel; ${this.commands.size} are open.`, 'Raise MaxSessions in sshd_config (its default is 10).', error);
+            catch (error) {
+                if (error instanceof SshError)
+                    throw error;
+                if (reasonOf(error) === undefined) {
+                    throw this.error('exec', 'the server does not run commands for this user.', 'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', error);
+                }
+                if (pause === undefined) {
+                    throw this.error('max-sessions', `the server refuses another channel; ${this.commands.size} are open.`, 'Raise MaxSessions in sshd_config (its default is 10).', error);
+                }
+                await new Promise((resolve) => { setTimeout(resolve, pause); });
+            }
         }
+        throw new Error('The last try either returned or threw.');
     }
     /** Opens one channel, for at most `limit` milliseconds. One that comes too late is closed again. */
     async channel(limit, signal, open, make) {
@@ -76734,7 +76791,7 @@ class SshConnection {
             signal?.removeEventListener('abort', aborted);
         }
     }
-    kill(channel, signal, rootPid) {
+    kill(channel, signal, rootGroup) {
         if (this.over.signal.aborted)
             return;
         // ssh2's own signal() is silent once the input is closed, though the protocol allows it (RFC 4254, 6.9).
@@ -76742,9 +76799,9 @@ class SshConnection {
         const { _protocol: protocol } = this.parts.client;
         if (inner.outgoing.state === 'open' || inner.outgoing.state === 'eof')
             protocol.signal(inner.outgoing.id, signal);
-        // The server signals as the login user, and so cannot reach what runs as root.
-        if (rootPid !== undefined)
-            void this.exec(KILL_TREE, [String(rootPid), signal], { sudo: true, limit: CLOSE_LIMIT }).catch(() => { });
+        // What runs as root is out of the server's reach: it signals as the login user, and for root not at all.
+        if (rootGroup !== undefined)
+            void this.exec(KILL_GROUP, [String(rootGroup), signal], { sudo: true, limit: CLOSE_LIMIT }).catch(() => { });
     }
     lose() {
         if (this.over.signal.aborted)
@@ -76760,11 +76817,8 @@ class SshConnection {
         return new SshError(kind, this.parts.where, message, { ...(remedy === undefined ? {} : { remedy }), cause });
     }
 }
-/** Signals the process group of "$1", and the process alone where ps is missing. */
-const KILL_TREE = `
-group=$(ps -o pgid= -p "$1" 2>/dev/null | tr -d ' ')
-if [ -n "$group" ]; then kill -s "$2" -- "-$group"; else kill -s "$2" "$1"; fi
-`;
+/** Signals the process group "$1". */
+const KILL_GROUP = 'kill "-$2" "-$1"';
 /** The reason code of a refused channel (RFC 4254, 5.1). */
 function reasonOf(error) {
     return error instanceof Error && 'reason' in error && typeof error.reason === 'number' ? error.reason : undefined;
@@ -77225,7 +77279,8 @@ class Login {
     }
     /** For ssh2's `authHandler`. */
     next = (methodsLeft, partialSuccess, next) => {
-        if (methodsLeft)
+        // The first time it is null, whatever the types of ssh2 say.
+        if (Array.isArray(methodsLeft))
             this.offered = methodsLeft;
         if (partialSuccess)
             this.partly = true;
@@ -77636,6 +77691,9 @@ async function takeAll(context, hosts, wantManifest) {
                 id: `${context.phase}.recovery`, phase: context.phase, title: 'What a dead run left', subject: host.name, status: 'warn',
                 expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
             });
+        }
+        if (findings.history.releases.some(({ id, state }) => id === findings.current && state === 'active')) {
+            context.reporter.step(host.name, `found ${findings.current} live and never confirmed`);
         }
         if (repaired.said.length > 0)
             findings = await host.look(wantManifest);
@@ -78210,7 +78268,12 @@ function heading(input) {
         input.url === undefined ? undefined : codeMarkdown(input.url),
     ].filter((fact) => fact !== undefined);
     const title = `## ${ICONS[verdict]} ${escapeMarkdown(input.action)} of ${escapeMarkdown(input.app)} to ${escapeMarkdown(input.environment)}: ${VERDICTS[verdict]}`;
-    return [title, '', facts.join(' · '), '', ...(input.notes ?? []).flatMap((note) => [escapeMarkdown(note), ''])];
+    return [title, '', facts.join(' · '), '', ...(input.notes ?? []).flatMap((note) => [escapeMarkdown(note), '']), ...failureText(input.failure)];
+}
+/** Long errors carry the last lines of a service: enough of them to see the cause, not the whole log. */
+const FAILURE_LIMIT = 8000;
+function failureText(failure) {
+    return failure === undefined ? [] : [fencedMarkdown(failure.slice(0, FAILURE_LIMIT), 'text'), ''];
 }
 function releaseTable(releases) {
     if (releases.length === 0)
@@ -78229,7 +78292,7 @@ const HEAD = ['| | Check | Subject | Expected | Observed | How to mend |', '|---
 function row(record) {
     const cells = [
         ICONS[record.status],
-        `${escapeMarkdown(record.title, 300)}<br><sub>${codeMarkdown(record.id, 200)}</sub>`,
+        `${escapeMarkdown(record.title, 300)}<br>${codeMarkdown(record.id, 200)}`,
         escapeMarkdown(record.subject, 300),
         escapeMarkdown(record.expected ?? '', 1000),
         escapeMarkdown(record.observed ?? ''),
@@ -78241,7 +78304,7 @@ const PASSED_HEAD = ['| | Check | Subject | Observed | Time |', '|---|---|---|--
 function passedRow(record) {
     const cells = [
         ICONS[record.status], escapeMarkdown(record.title, 300), escapeMarkdown(record.subject, 300),
-        escapeMarkdown(record.observed ?? record.expected ?? '', 300), formatDuration(record.duration),
+        escapeMarkdown(record.observed ?? record.expected ?? '', 300), record.duration === 0 ? '' : formatDuration(record.duration),
     ];
     return `| ${cells.join(' | ')} |`;
 }
@@ -78391,6 +78454,7 @@ function githubReporter(core, options = {}) {
         },
         step: (subject, text, duration) => say(subject, text, duration === undefined ? '' : `  (${formatDuration(duration)})`),
         line: (subject, text) => say(`${subject} |`, text),
+        block: (text) => logLines(text, redactor).forEach((line) => core.info(line)),
         warn: (text) => annotate('warning', text),
         error: (text) => annotate('error', text),
         debug: (text) => logLines(text, redactor).forEach((line) => core.debug(line)),
@@ -78405,256 +78469,302 @@ function githubReporter(core, options = {}) {
     };
 }
 
-;// CONCATENATED MODULE: ./build/release/history.js
-/** Good releases that are still on the host, newest first, without the live one: what a rollback can go to. */
-function rollbackTargets(history, current) {
-    return history.releases.filter((release) => release.state === 'good' && release.present && release.id !== current).reverse();
-}
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: ./build/checks/gather/process.js
+
+const TAIL = 40;
+/** A test command may print without end; more than this of a stream is not kept. */
+const KEPT = 16 * 1024 * 1024;
 /**
- * The releases to delete after a deploy: all but the newest `keep` good ones. Bad and unfinished releases never count
- * towards `keep` and are deleted; the live release and the newest good one never are.
+ * Runs a program without a shell and waits for it. Its whole process group is ended when the limit passes or the signal comes.
+ * @throws Error with code ENOENT when there is no such program or folder.
  */
-function toPrune(history, current, keep) {
-    const present = history.releases.filter((release) => release.present);
-    const good = present.filter((release) => release.state === 'good');
-    const kept = new Set(good.slice(-Math.max(1, keep)).map((release) => release.id));
-    kept.add(current);
-    return present.filter((release) => !kept.has(release.id)).map((release) => release.id);
-}
-/** The slot for a new release: the one the live release is not in. */
-function freeSlot(history, current) {
-    return history.releases.find((release) => release.id === current)?.slot === 'blue' ? 'green' : 'blue';
-}
-
-;// CONCATENATED MODULE: ./build/release/id.js
-/** A release id: UTC time and short commit, `20261121T002714Z-3f9c2ab`. */
-function releaseId(now, commit) {
-    const time = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
-    return `${time}-${commit.slice(0, 7)}`;
-}
-/** Whether `text` can be a release id on a host: the same rule as in host/scripts/lib.sh. */
-function isReleaseId(text) {
-    return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(text);
-}
-
-;// CONCATENATED MODULE: external "node:fs/promises"
-const external_node_fs_promises_namespaceObject = require("node:fs/promises");
-;// CONCATENATED MODULE: external "node:stream/promises"
-const external_node_stream_promises_namespaceObject = require("node:stream/promises");
-;// CONCATENATED MODULE: ./build/release/manifest.js
-
-
-
-
-
-
-/**
- * Reads a folder into a manifest: every file is hashed. Links are taken as links; one that is absolute or leads out of
- * the release is refused, as are devices, sockets and pipes, and names that are not Unicode.
- * @throws UserError naming every refused entry.
- */
-async function readManifest(folder, selects) {
-    const refused = [];
-    const entries = [];
-    const files = [];
-    const walk = async (below) => {
-        const names = await (0,external_node_fs_promises_namespaceObject.readdir)((0,external_node_path_.join)(folder, below), { encoding: 'buffer' });
-        for (const raw of names.sort(Buffer.compare)) {
-            const name = raw.toString('utf8');
-            const path = below === '' ? name : `${below}/${name}`;
-            if (!Buffer.from(name, 'utf8').equals(raw)) {
-                refused.push(`${JSON.stringify(path)}: the name is not valid UTF-8`);
-                continue;
+function runProcess(file, args, options) {
+    return new Promise((resolve, reject) => {
+        const started = performance.now();
+        const child = (0,external_node_child_process_.spawn)(file, args, { cwd: options.cwd, env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+        const end = (signal) => {
+            try {
+                if (child.pid !== undefined)
+                    process.kill(-child.pid, signal);
             }
-            const stat = await (0,external_node_fs_promises_namespaceObject.lstat)((0,external_node_path_.join)(folder, path));
-            const wanted = selects(path, stat.isDirectory());
-            if (wanted === 'leave')
-                continue;
-            if (stat.isDirectory()) {
-                const before = entries.length + files.length;
-                await walk(path);
-                // A folder that is only on the way to selected files comes along with them, not for itself.
-                if (wanted === 'take' || entries.length + files.length > before)
-                    entries.push({ type: 'folder', path, mode: (stat.mode & 0o777) | 0o700 });
+            catch {
+                // It has just ended by itself.
             }
-            else if (wanted !== 'take') {
-                continue;
-            }
-            else if (stat.isSymbolicLink()) {
-                const target = await (0,external_node_fs_promises_namespaceObject.readlink)((0,external_node_path_.join)(folder, path));
-                if (leadsOut(path, target))
-                    refused.push(`${path}: the link leads out of the release (to ${target})`);
-                else
-                    entries.push({ type: 'link', path, target });
-            }
-            else if (stat.isFile()) {
-                // Slipway must be able to read what it later compares.
-                files.push({ path, mode: (stat.mode & 0o777) | 0o400, size: stat.size });
-            }
-            else {
-                refused.push(`${path}: only files, folders and links can be part of a release`);
-            }
-        }
-    };
-    await walk('');
-    if (refused.length > 0) {
-        throw new errors_UserError(`the release cannot be taken from ${folder}:\n${refused.map((line) => `    ${line}`).join('\n')}`, {
-            remedy: 'Remove these entries, or leave them out with `release.exclude`.',
-        });
-    }
-    await inParallel(8, files, async (file) => {
-        entries.push({ type: 'file', ...file, sha256: await hashFile((0,external_node_path_.join)(folder, file.path)) });
-    });
-    return manifestOf(entries);
-}
-/** The manifest of given entries. */
-function manifestOf(entries) {
-    const tree = joinRecords(entries.map(treeRecord));
-    const sums = joinRecords(entries.flatMap((entry) => (entry.type === 'file' ? [sumRecord(entry)] : [])));
-    const digest = (0,external_node_crypto_.createHash)('sha256').update(tree).update('\0').update(sums).digest('hex');
-    const files = entries.filter((entry) => entry.type === 'file');
-    const sorted = [...entries].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
-    return { entries: sorted, digest, tree, sums, bytes: files.reduce((sum, file) => sum + file.size, 0), files: files.length };
-}
-/**
- * @param base tree and sums as the host keeps them, or undefined when it has no release yet.
- * @param never paths that must not be linked, because an app was seen to rewrite them in place.
- */
-function compareManifests(manifest, base, never) {
-    const known = base === undefined ? new Set() : new Set([...records(base.tree), ...records(base.sums)]);
-    const send = [];
-    const link = [];
-    for (const entry of manifest.entries) {
-        if (entry.type !== 'file')
-            continue;
-        if (!never.has(entry.path) && known.has(sumRecord(entry)) && known.has(treeRecord(entry)))
-            link.push(entry.path);
-        else
-            send.push(entry);
-    }
-    return { send, link };
-}
-function treeRecord(entry) {
-    switch (entry.type) {
-        case 'file':
-            return `f ${entry.mode.toString(8)} ${entry.path}//`;
-        case 'folder':
-            return `d ${entry.mode.toString(8)} ${entry.path}//`;
-        case 'link':
-            return `l 777 ${entry.path}//${entry.target}`;
-    }
-}
-function sumRecord(entry) {
-    return `${entry.sha256}  ${entry.path}`;
-}
-function joinRecords(texts) {
-    const sorted = texts.map((text) => Buffer.from(`${text}\0`, 'utf8')).sort(Buffer.compare);
-    return Buffer.concat(sorted);
-}
-function records(bytes) {
-    return bytes.toString('utf8').split('\0').slice(0, -1);
-}
-/** Whether a link at `path` points to something outside the release. */
-function leadsOut(path, target) {
-    if (target === '' || external_node_path_.posix.isAbsolute(target))
-        return true;
-    const resolved = external_node_path_.posix.normalize(external_node_path_.posix.join(external_node_path_.posix.dirname(path), target));
-    return resolved === '..' || resolved.startsWith('../');
-}
-async function hashFile(file) {
-    const hash = (0,external_node_crypto_.createHash)('sha256');
-    await (0,external_node_stream_promises_namespaceObject.pipeline)((0,external_node_fs_.createReadStream)(file), hash);
-    return hash.digest('hex');
-}
-async function inParallel(limit, items, work) {
-    const queue = items.values();
-    await Promise.all(Array.from({ length: limit }, async () => {
-        for (const item of queue)
-            await work(item);
-    }));
-}
-
-// EXTERNAL MODULE: ./node_modules/tar-stream/index.js
-var tar_stream = __nccwpck_require__(6118);
-;// CONCATENATED MODULE: ./build/release/upload.js
-
-
-
-
-
-
-/**
- * The compressed tar stream that host/scripts/stage.sh takes: `meta/` first, then folders, links, and the files that the
- * host does not have. Streams: memory stays flat whatever the size.
- * @param onBytes called with the number of content bytes as they pass.
- */
-function packRelease(folder, luggage, delta, onBytes) {
-    return compressed(async (tar) => {
-        const meta = {
-            tree: luggage.manifest.tree,
-            sums: luggage.manifest.sums,
-            links: delta.link.map((path) => `${path}\0`).join(''),
-            shared: luggage.shared.map((path) => `${path}\n`).join(''),
-            slot: luggage.slot,
         };
-        for (const [name, content] of Object.entries(meta))
-            await addText(tar, `meta/${name}`, content, 0o644);
-        if (luggage.env !== undefined)
-            await addText(tar, 'meta/env', luggage.env, 0o600);
-        for (const [service, definition] of Object.entries(luggage.services)) {
-            for (const [name, file] of Object.entries(definition))
-                await addText(tar, `meta/services/${service}/${name}`, file.content, file.mode);
-        }
-        // Folders first and in order, so that each exists with its own mode before anything is linked into it.
-        for (const entry of luggage.manifest.entries) {
-            if (entry.type === 'folder')
-                await addHeader(tar, { name: `tree/${entry.path}/`, type: 'directory', mode: entry.mode });
-        }
-        for (const entry of luggage.manifest.entries) {
-            if (entry.type === 'link')
-                await addHeader(tar, { name: `tree/${entry.path}`, type: 'symlink', linkname: entry.target, mode: 0o777 });
-        }
-        for (const file of delta.send)
-            await addFile(tar, folder, file, onBytes);
+        let killer;
+        let stopped = false;
+        const stop = () => {
+            stopped = true;
+            end('SIGTERM');
+            killer ??= setTimeout(() => end('SIGKILL'), 5000);
+        };
+        const limit = options.limit === undefined ? undefined : setTimeout(stop, options.limit);
+        options.signal?.addEventListener('abort', stop, { once: true });
+        if (options.signal?.aborted === true)
+            stop();
+        const tail = [];
+        const keep = (line) => {
+            tail.push(line);
+            if (tail.length > TAIL)
+                tail.shift();
+            options.onLine?.(line);
+        };
+        const out = collect(child.stdout, keep);
+        const err = collect(child.stderr, keep);
+        const settle = () => {
+            clearTimeout(limit);
+            clearTimeout(killer);
+            options.signal?.removeEventListener('abort', stop);
+        };
+        child.once('error', (error) => {
+            settle();
+            reject(error);
+        });
+        child.once('exit', (code, signal) => {
+            const finish = () => {
+                clearTimeout(grace);
+                settle();
+                out.end();
+                err.end();
+                // A program may answer SIGTERM by ending well: it was stopped all the same.
+                const ended = stopped || signal !== null || code === null ? undefined : code;
+                resolve({ code: ended, stdout: out.text(), stderr: err.text(), tail, duration: Math.round(performance.now() - started) });
+            };
+            // Something left behind in the background may hold the streams for ever.
+            const grace = setTimeout(() => {
+                child.stdout.destroy();
+                child.stderr.destroy();
+            }, 2000);
+            child.once('close', finish);
+        });
     });
 }
-/** Some files again, because the host's copies differ from the manifest. */
-function packFiles(folder, files, onBytes) {
-    return compressed(async (tar) => {
-        for (const file of files)
-            await addFile(tar, folder, file, onBytes);
+function collect(stream, keep) {
+    const parts = [];
+    let size = 0;
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (part) => {
+        size += part.length;
+        if (size <= KEPT)
+            parts.push(part);
+        const lines = (rest + part).split(/\r?\n/);
+        // A progress display without line ends must not grow without end.
+        rest = (lines.pop() ?? '').slice(-10_000);
+        for (const line of lines)
+            keep(line);
     });
-}
-function compressed(fill) {
-    const tar = (0,tar_stream.pack)();
-    const out = new external_node_stream_.PassThrough();
-    (0,external_node_stream_promises_namespaceObject.pipeline)(tar, (0,external_node_zlib_.createGzip)({ level: 6 }), out).catch((error) => out.destroy(error));
-    fill(tar).then(() => tar.finalize(), (error) => tar.destroy(error));
-    return out;
-}
-async function addText(tar, name, content, mode) {
-    const bytes = Buffer.from(content);
-    await new Promise((resolve, reject) => {
-        tar.entry({ name, mode, mtime: new Date() }, bytes, (error) => (error ? reject(error) : resolve()));
-    });
-}
-async function addHeader(tar, header) {
-    await new Promise((resolve, reject) => {
-        tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
-    });
-}
-async function addFile(tar, folder, file, onBytes) {
-    const source = (0,external_node_fs_.createReadStream)((0,external_node_path_.join)(folder, file.path));
-    source.on('data', (chunk) => onBytes(chunk.length));
-    const finished = new Promise((resolve, reject) => {
-        const sink = tar.entry({ name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
-        (0,external_node_stream_promises_namespaceObject.pipeline)(source, sink).catch(reject);
-    });
-    await finished;
+    return {
+        end() {
+            if (rest !== '')
+                keep(rest);
+        },
+        text: () => parts.join(''),
+    };
 }
 
-// EXTERNAL MODULE: ./node_modules/dotenv/dist/index.cjs
-var dist = __nccwpck_require__(8230);
+;// CONCATENATED MODULE: ./build/github/api-error.js
+
+/** Permissions that `permissions:` of a job can grant; others only a GitHub App or a fine-grained token can have. */
+const GRANTABLE = new Set(['actions', 'checks', 'contents', 'pull-requests', 'security-events', 'statuses', 'vulnerability-alerts']);
+/** A request to GitHub that came to nothing. `status` is absent when there was no answer. */
+class GitHubError extends errors_UserError {
+    status;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'GitHubError';
+        this.status = options.status;
+    }
+}
+/**
+ * What an answer other than 200 means. `permission` is what the route needs, as `permissions:` writes it; `what` names the
+ * route in words; `message` is GitHub's own.
+ */
+function api_error_explain(status, message, { permission, what }) {
+    const said = message === '' ? `${status}` : `${status} ${message}`;
+    const text = `GitHub does not tell ${what}: ${said}`;
+    if (status === 401) {
+        return new GitHubError(text, { status, remedy: 'The token is not, or no longer, valid: pass `github-token: ${{ github.token }}`, or make a new one.' });
+    }
+    if (status === 403 && /not accessible by|must have|need(s)? (?:admin|the)|permission/i.test(message)) {
+        return new GitHubError(text, { status, remedy: missing(permission) });
+    }
+    if (status === 403)
+        return new GitHubError(text, { status, remedy: `GitHub gives the reason; if the repository has what is asked for switched on, then: ${missing(permission)}` });
+    if (status === 404) {
+        return new GitHubError(text, { status, remedy: `It does not exist, is switched off for the repository, or the token may not see it. If it is there: ${missing(permission)}` });
+    }
+    if (status === 429)
+        return new GitHubError(text, { status, remedy: 'The token has used up its requests: start again later.' });
+    return new GitHubError(text, { status, remedy: status >= 500 ? 'Start again; see https://www.githubstatus.com when it stays.' : 'Please report this as a defect of Slipway.' });
+}
+function missing(permission) {
+    const scope = permission.split(':')[0] ?? '';
+    if (GRANTABLE.has(scope))
+        return `Add \`${permission}\` to the job's \`permissions:\` (those that are not named there are taken away).`;
+    return `Pass as \`github-token\` the token of a GitHub App, or a fine-grained token, with the repository permission \`${permission}\`: a workflow's own token cannot have it.`;
+}
+
+;// CONCATENATED MODULE: ./build/github/api.js
+
+
+const TRIES = 4;
+const PASSING = new Set([500, 502, 503, 504]);
+/** GitHub's advice for a secondary limit whose answer names no time. */
+const SECONDARY_WAIT = 60_000;
+/** Pages of 100: more than that is no list for a preflight. */
+const MOST_PAGES = 30;
+/**
+ * GitHub's REST API, reading only. Retries what passes (5xx, lost connections, rate limits that end soon), follows pages,
+ * limits each request in time. The token goes to the base URL alone.
+ */
+class GitHubApi {
+    options;
+    patience;
+    constructor(options) {
+        this.options = options;
+        this.patience = options.patience ?? 90_000;
+    }
+    /** One answer. @throws GitHubError, which says what to do. */
+    async get(route, path = {}, query = {}) {
+        const { body } = await this.request(route, this.urlOf(route, path, query));
+        return api_parse(route, body);
+    }
+    /** All items of all pages. @throws GitHubError, also when there are more than 3000: half a list would be taken for a whole one. */
+    async list(route, path = {}, query = {}) {
+        const items = [];
+        let url = this.urlOf(route, path, { ...query, per_page: 100 });
+        for (let page = 1; url !== undefined; page += 1) {
+            if (page > MOST_PAGES)
+                throw new GitHubError(`GitHub has more than ${MOST_PAGES * 100} entries of ${route.what}`);
+            const { body, link } = await this.request(route, url);
+            const found = route.list === undefined ? body : body?.[route.list];
+            if (!Array.isArray(found))
+                throw unreadable(route, 'not a list');
+            items.push(...found.map((item) => api_parse(route, item)));
+            url = this.nextOf(route, link);
+        }
+        return items;
+    }
+    urlOf(route, path, query) {
+        const [owner = '', repo = ''] = this.options.repository.split('/');
+        const filled = route.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent({ owner, repo, ...path }[name] ?? ''));
+        const url = new URL(`${this.options.baseUrl}${filled}`);
+        for (const [name, value] of Object.entries(query))
+            url.searchParams.set(name, String(value));
+        return url;
+    }
+    nextOf(route, link) {
+        const next = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(link ?? '')?.[1];
+        if (next === undefined)
+            return undefined;
+        const url = new URL(next, this.options.baseUrl);
+        // The token follows the link.
+        if (url.origin !== new URL(this.options.baseUrl).origin)
+            throw unreadable(route, `its next page is at ${url.origin}`);
+        return url;
+    }
+    async request(route, url) {
+        for (let attempt = 1;; attempt += 1) {
+            const started = performance.now();
+            const answer = await this.once(route, url);
+            this.options.debug?.(`GitHub: GET ${url.pathname}${url.search}: ${answer instanceof Error ? answer.message : answer.status} (${Math.round(performance.now() - started)} ms)`);
+            if (!(answer instanceof Error) && answer.status === 200)
+                return { body: json(route, answer.text), link: answer.headers.get('link') };
+            const failure = answer instanceof Error ? answer : api_error_explain(answer.status, messageOf(answer.text), route);
+            const pause = answer instanceof Error ? backoff(attempt) : pauseOf(answer, attempt);
+            if (pause === undefined || attempt === TRIES || pause > this.patience)
+                throw failure;
+            this.patience -= pause;
+            await (this.options.wait ?? ((ms) => (0,promises_namespaceObject.setTimeout)(ms, undefined, { signal: this.options.signal })))(pause);
+        }
+    }
+    /** One try. A lost connection is an answer here; being told to stop is not. */
+    async once(route, url) {
+        const { token, signal, timeLimit = 30_000 } = this.options;
+        const limit = AbortSignal.timeout(timeLimit);
+        try {
+            const response = await fetch(url, {
+                headers: { 'Accept': 'application/vnd.github+json', 'Authorization': `Bearer ${token}`, 'User-Agent': 'slipway', 'X-GitHub-Api-Version': '2022-11-28' },
+                signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+            });
+            return { status: response.status, headers: response.headers, text: await response.text() };
+        }
+        catch (error) {
+            signal?.throwIfAborted();
+            return new GitHubError(`GitHub does not tell ${route.what}: ${limit.aborted ? `no answer within ${timeLimit / 1000} s` : `${url.host}: ${reason(error)}`}`, {
+                cause: error, remedy: `Can this machine reach ${url.origin}? Behind a proxy set NODE_USE_ENV_PROXY=1; see https://www.githubstatus.com.`,
+            });
+        }
+    }
+}
+/** Milliseconds until the next try; undefined: none would help. */
+function pauseOf({ status, headers, text }, attempt) {
+    if (PASSING.has(status))
+        return backoff(attempt);
+    if (status !== 403 && status !== 429)
+        return undefined;
+    const after = headers.get('retry-after');
+    if (after !== null && /^\d+$/.test(after))
+        return Number(after) * 1000;
+    if (headers.get('x-ratelimit-remaining') === '0')
+        return Math.max(0, Number(headers.get('x-ratelimit-reset')) * 1000 - Date.now()) + 1000;
+    return status === 429 || /secondary rate limit/i.test(text) ? SECONDARY_WAIT : undefined;
+}
+function backoff(attempt) {
+    return 1000 * 2 ** (attempt - 1);
+}
+function reason(error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    if (!(cause instanceof Error))
+        return String(cause);
+    return cause.message === '' && 'code' in cause ? String(cause.code) : cause.message;
+}
+function json(route, text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        throw unreadable(route, 'no JSON');
+    }
+}
+function api_parse(route, value) {
+    const { data, error } = route.answer.safeParse(value);
+    const [issue] = error?.issues ?? [];
+    if (issue !== undefined)
+        throw unreadable(route, `${issue.path.join('.')}: ${issue.message}`);
+    return data;
+}
+function unreadable(route, why) {
+    return new GitHubError(`GitHub's answer about ${route.what} cannot be read: ${why}`, { remedy: 'Does a proxy stand between? If not, please report this as a defect of Slipway.' });
+}
+function messageOf(text) {
+    try {
+        const { message } = JSON.parse(text);
+        return typeof message === 'string' ? message : '';
+    }
+    catch {
+        return '';
+    }
+}
+
+;// CONCATENATED MODULE: ./build/github/origin.js
+/**
+ * `owner/name` of a remote's URL on the GitHub that `apiUrl` belongs to; undefined for any other place, which must neither
+ * be asked nor be given the token. Knows `https://…`, `ssh://…` and `git@host:owner/name.git`.
+ */
+function repositoryOf(remote, apiUrl) {
+    const match = /^(?:(?:https?|ssh|git):\/\/(?:[^/@]+@)?([^/:]+)(?::\d+)?\/|(?:[^/@:]+@)?([^/:]+):)([\w.-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(remote.trim());
+    if (match === null)
+        return undefined;
+    const [, urlHost, scpHost, repository] = match;
+    const api = new URL(apiUrl).hostname;
+    const host = api.replace(/^api\./, '');
+    return (urlHost ?? scpHost) === host ? repository : undefined;
+}
+
 ;// CONCATENATED MODULE: ./node_modules/zod/v4/core/util.js
 
 // functions
@@ -87557,7 +87667,7 @@ function object(shape, params) {
     const def = {
         type: "object",
         shape: shape ?? {},
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     };
     return new ZodObject(def);
 }
@@ -88175,7 +88285,7 @@ const stringbool = (...args) => core._stringbool({
     Boolean: ZodBoolean,
     String: ZodString,
 }, ...args);
-function json(params) {
+function schemas_json(params) {
     const jsonSchema = lazy(() => {
         return union([schemas_string(params), schemas_number(), schemas_boolean(), schemas_null(), array(jsonSchema), record(schemas_string(), jsonSchema)]);
     });
@@ -88190,6 +88300,728 @@ function preprocess(fn, schema) {
     });
 }
 
+;// CONCATENATED MODULE: ./build/github/routes.js
+
+/**
+ * Every request Slipway makes to GitHub, with the permission it takes (as `permissions:` of a job writes it; those that a
+ * job cannot grant, in the words of the settings of a GitHub App) and what is read of the answer. The tests hold paths,
+ * parameters and answers against GitHub's OpenAPI document: test/support/github-openapi.json.
+ */
+const user = object({ login: schemas_string(), type: schemas_string().optional() });
+const REPOSITORY = '/repos/{owner}/{repo}';
+function route(path, permission, what, answer, list) {
+    return { path: `${REPOSITORY}${path}`, permission, what, answer, ...(list === undefined ? {} : { list }) };
+}
+const comparison = object({
+    status: schemas_enum(['ahead', 'behind', 'diverged', 'identical']),
+    total_commits: schemas_number(),
+});
+const secret = object({ name: schemas_string(), updated_at: schemas_string() });
+const routes = {
+    ref: route('/git/ref/{ref}', 'contents: read', 'the tag', object({ object: object({ type: schemas_string(), sha: schemas_string() }) })),
+    tag: route('/git/tags/{tag_sha}', 'contents: read', 'the tag', object({ object: object({ type: schemas_string(), sha: schemas_string() }) })),
+    tags: route('/tags', 'contents: read', 'the tags', object({ name: schemas_string(), commit: object({ sha: schemas_string() }) })),
+    branch: route('/branches/{branch}', 'contents: read', 'the protection of the branch', object({
+        protected: schemas_boolean(),
+        protection: object({ enabled: schemas_boolean().optional() }).optional(),
+    })),
+    rules: route('/rules/branches/{branch}', 'contents: read', 'the rules of the branch', object({ type: schemas_string() })),
+    compare: route('/compare/{basehead}', 'contents: read', 'how the commits lie to each other', comparison),
+    commits: route('/compare/{basehead}', 'contents: read', 'the commits since the last release', object({
+        sha: schemas_string(),
+        commit: object({ message: schemas_string(), author: object({ name: schemas_string().optional() }).nullable() }),
+        // An author that GitHub does not know is null, or an empty object.
+        author: user.partial().nullable(),
+        parents: array(object({ sha: schemas_string() })),
+    }), 'commits'),
+    pulls: route('/commits/{commit_sha}/pulls', 'pull-requests: read', 'the pull requests of a commit', object({
+        number: schemas_number(), user: user.nullable(), merged_at: schemas_string().nullable(),
+    })),
+    reviews: route('/pulls/{pull_number}/reviews', 'pull-requests: read', 'the reviews of a pull request', object({
+        user: user.nullable(), state: schemas_string(), author_association: schemas_string(),
+    })),
+    checkRuns: route('/commits/{ref}/check-runs', 'checks: read', 'the check runs of the commit', object({
+        id: schemas_number(), name: schemas_string(), status: schemas_string(), conclusion: schemas_string().nullable(), details_url: schemas_string().nullable(),
+        app: object({ slug: schemas_string().optional() }).nullable(),
+    }), 'check_runs'),
+    statuses: route('/commits/{ref}/status', 'statuses: read', 'the statuses of the commit', object({ context: schemas_string(), state: schemas_string() }), 'statuses'),
+    run: route('/actions/runs/{run_id}', 'actions: read', 'the run that asks', object({
+        id: schemas_number(), workflow_id: schemas_number(), event: schemas_string(), head_branch: schemas_string().nullable(),
+    })),
+    runs: route('/actions/workflows/{workflow_id}/runs', 'actions: read', 'the runs of the workflow that asks', object({ id: schemas_number() }), 'workflow_runs'),
+    secretAlerts: route('/secret-scanning/alerts', 'Secret scanning alerts: read', 'the alerts of secret scanning', object({
+        number: schemas_number(), secret_type: schemas_string().optional(), secret_type_display_name: schemas_string().optional(),
+    })),
+    codeAlerts: route('/code-scanning/alerts', 'security-events: read', 'the alerts of code scanning', object({
+        number: schemas_number(),
+        rule: object({
+            id: schemas_string().nullish(), description: schemas_string().optional(),
+            severity: schemas_string().nullish(), security_severity_level: schemas_string().nullish(),
+        }),
+        tool: object({ name: schemas_string().optional() }),
+    })),
+    dependencyAlerts: route('/dependabot/alerts', 'vulnerability-alerts: read', 'the alerts of Dependabot', object({
+        number: schemas_number(),
+        dependency: object({ package: object({ name: schemas_string() }).optional() }),
+        security_advisory: object({ severity: schemas_string() }),
+    })),
+    repositorySecrets: route('/actions/secrets', 'Secrets: read', 'the ages of the secrets of the repository', secret, 'secrets'),
+    environmentSecrets: route('/environments/{environment_name}/secrets', 'Environments: read', 'the ages of the secrets of the environment', secret, 'secrets'),
+};
+
+;// CONCATENATED MODULE: ./build/github/alerts.js
+
+/** Code scanning has a severity of its own for security; other rules only say error, warning or note. */
+const OF_RULES = { error: 'high', warning: 'medium', note: 'low', none: 'low' };
+const SEVERITIES = ['critical', 'high', 'medium', 'low'];
+/** Open alerts of secret scanning. GitHub is asked to leave the secrets themselves out. */
+async function secretAlerts(api) {
+    const alerts = await api.list(routes.secretAlerts, {}, { state: 'open', hide_secret: 'true' });
+    return alerts.map((alert) => ({
+        number: alert.number, severity: 'unknown', what: alert.secret_type_display_name ?? alert.secret_type ?? 'secret',
+    }));
+}
+/** Open alerts of code scanning on the branch, whatever tool uploaded them. */
+async function codeAlerts(api, branch) {
+    const alerts = await api.list(routes.codeAlerts, {}, { state: 'open', ref: `refs/heads/${branch}` });
+    return alerts.map(({ number, rule, tool }) => ({
+        number,
+        severity: severityOf(rule.security_severity_level ?? OF_RULES[rule.severity ?? '']),
+        what: [tool.name, rule.id ?? rule.description].filter((word) => word !== undefined).join(': '),
+    }));
+}
+async function dependencyAlerts(api) {
+    const alerts = await api.list(routes.dependencyAlerts, {}, { state: 'open' });
+    return alerts.map(({ number, dependency, security_advisory: { severity } }) => ({
+        number, severity: severityOf(severity), what: dependency.package?.name ?? 'a dependency',
+    }));
+}
+function severityOf(word) {
+    return SEVERITIES.includes(word ?? '') ? word : 'unknown';
+}
+
+;// CONCATENATED MODULE: ./build/github/release-tags.js
+/** `v1.2.3`, `release-2026.11.21`, `2026-11-21`, `v2.0.0-rc.1`; undefined for a name without numbers at its end. */
+function readVersion(name) {
+    const [, prefix, numbers, suffix] = /^(.*?)(\d+(?:[._-]\d+)*)((?:-[A-Za-z][\w.-]*)?(?:\+[\w.-]+)?)$/.exec(name) ?? [];
+    if (prefix === undefined || numbers === undefined)
+        return undefined;
+    return { prefix, numbers: numbers.split(/[._-]/).map(Number), candidate: (suffix ?? '').startsWith('-') };
+}
+/** Negative when `a` is the older one; both have as many numbers. */
+function compare(a, b) {
+    const index = a.findIndex((value, at) => value !== b[at]);
+    return index < 0 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
+}
+/**
+ * The release before `tag`: the highest lower version among tags written alike (same prefix, as many numbers, no
+ * candidate), so that `v1` or `nightly` are no releases of `v1.2.3`. Without a tag: the highest of the form `1.2.3` or
+ * `v1.2.3`. Undefined when there is none.
+ */
+function previousTag(names, tag) {
+    const current = tag === undefined ? undefined : readVersion(tag);
+    if (tag !== undefined && current === undefined)
+        return undefined;
+    const counts = (name, { prefix, numbers, candidate }) => {
+        if (candidate)
+            return false;
+        if (current === undefined)
+            return /^v?\d+\.\d+\.\d+$/.test(name);
+        return prefix === current.prefix && numbers.length === current.numbers.length && compare(numbers, current.numbers) < 0;
+    };
+    return names
+        .flatMap((name) => {
+        const version = readVersion(name);
+        return version !== undefined && counts(name, version) ? [{ name, numbers: version.numbers }] : [];
+    })
+        .sort((a, b) => compare(b.numbers, a.numbers))[0]?.name;
+}
+
+;// CONCATENATED MODULE: ./build/github/changes.js
+
+
+
+/** Each commit takes a request, and a job's token has 1000 an hour. */
+const MOST_COMMITS = 400;
+const AT_ONCE = 4;
+/**
+ * The commits that a release brings, each with its pull requests and their reviews.
+ * @throws UserError when there is nothing to count from, or more than 400 commits; GitHubError.
+ */
+async function changesSince(api, range) {
+    const { since, base } = range.since === undefined ? await lastRelease(api, range) : { since: range.since, base: range.since };
+    const basehead = `${base}...${range.commit}`;
+    const { total_commits: total } = await api.get(routes.compare, { basehead }, { per_page: 1 });
+    if (total > MOST_COMMITS) {
+        throw new errors_UserError(`there are ${total} commits since ${since}; up to ${MOST_COMMITS} are looked at`, {
+            remedy: 'Release more often, or name a later commit in preflight.github.reviewed-since for this once.',
+        });
+    }
+    const commits = await api.list(routes.commits, { basehead });
+    if (commits.length !== total)
+        throw new errors_UserError(`GitHub tells ${commits.length} of ${total} commits since ${since}`, { remedy: 'Start again.' });
+    const pulls = new PullRequests(api);
+    return {
+        since,
+        commits: await inTurns(commits, async ({ sha, commit, author, parents }) => ({
+            sha,
+            title: commit.message.split('\n')[0] ?? '',
+            author: author?.login ?? commit.author?.name ?? 'unknown',
+            merge: parents.length > 1,
+            pulls: await pulls.of(sha),
+        })),
+    };
+}
+async function lastRelease(api, { commit, tag }) {
+    const tags = new Map((await api.list(routes.tags)).map(({ name, commit: { sha } }) => [name, sha]));
+    const earlier = [...tags].filter(([, sha]) => sha !== commit).map(([name]) => name);
+    const since = previousTag(earlier, tag);
+    const base = since === undefined ? undefined : tags.get(since);
+    if (since === undefined || base === undefined) {
+        throw new errors_UserError(`there is no earlier release tag${tag === undefined ? '' : `, written like ${tag},`} to count from`, {
+            remedy: 'Name the tag or commit after which reviews began in preflight.github.reviewed-since.',
+        });
+    }
+    return { since, base };
+}
+/** Pull requests by commit; each one's reviews are asked for once. */
+class PullRequests {
+    api;
+    known = new Map();
+    constructor(api) {
+        this.api = api;
+    }
+    async of(sha) {
+        const pulls = await this.api.list(routes.pulls, { commit_sha: sha });
+        return Promise.all(pulls.map(({ number, user, merged_at: merged }) => {
+            const known = this.known.get(number) ?? this.facts(number, user?.login ?? 'ghost', merged !== null);
+            this.known.set(number, known);
+            return known;
+        }));
+    }
+    async facts(number, author, merged) {
+        const reviews = merged ? await this.api.list(routes.reviews, { pull_number: number }) : [];
+        return {
+            number, author, merged,
+            reviews: reviews.map(({ user, state, author_association: association }) => ({ user: user?.login ?? 'ghost', bot: user?.type === 'Bot', state, association })),
+        };
+    }
+}
+/** Like `map`, a few at a time: GitHub asks not to be asked everything at once. */
+async function inTurns(items, work) {
+    const results = [];
+    const queue = items.entries();
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+        for (const [index, item] of queue)
+            results[index] = await work(item);
+    }));
+    return results;
+}
+
+;// CONCATENATED MODULE: ./build/github/reports.js
+
+const ACTIONS = 'github-actions';
+/**
+ * Check runs and statuses of a commit, the newest of each name. The run that asks is left out, or it would wait for itself;
+ * so are earlier runs of the same workflow for the same event and ref, which this one repeats: the second try of a release
+ * must not fail for the first. The order of the jobs of the run that asks is kept by their `needs`.
+ */
+async function reportsOf(api, commit, runId) {
+    const [runs, statuses, own] = await Promise.all([
+        api.list(routes.checkRuns, { ref: commit }, { filter: 'latest' }),
+        api.list(routes.statuses, { ref: commit }),
+        runId === undefined ? Promise.resolve([]) : ownRuns(api, runId, commit),
+    ]);
+    const newest = new Map();
+    for (const run of [...runs].sort((a, b) => a.id - b.id))
+        newest.set(`${run.app?.slug ?? ''} ${run.name}`, run);
+    const foreign = [...newest.values()].filter(({ app, details_url: url }) => {
+        const id = /\/actions\/runs\/(\d+)(?:\/|$)/.exec(url ?? '')?.[1];
+        return app?.slug !== ACTIONS || id === undefined || !own.includes(id);
+    });
+    const reports = [
+        ...foreign.map(({ name, status, conclusion }) => ({ name, state: status === 'completed' ? (conclusion ?? 'unknown') : status })),
+        ...statuses.map(({ context, state }) => ({ name: context, state })),
+    ];
+    return { commit, reports };
+}
+/** Ids of the run that asks and of its earlier siblings. */
+async function ownRuns(api, runId, commit) {
+    const run = await api.get(routes.run, { run_id: runId });
+    const siblings = await api.list(routes.runs, { workflow_id: run.workflow_id }, {
+        event: run.event, head_sha: commit, ...(run.head_branch === null ? {} : { branch: run.head_branch }),
+    });
+    return [runId, ...siblings.map(({ id }) => String(id))];
+}
+
+;// CONCATENATED MODULE: ./build/github/repository-state.js
+
+
+
+
+
+
+/**
+ * Asks GitHub what the config wants to know, and nothing else, so that only the permissions for that are needed. A question
+ * that GitHub does not answer becomes a problem of that question alone.
+ */
+async function gatherRepositoryState(api, repository, questions) {
+    const wanted = questions.config.github;
+    if (wanted === undefined)
+        return { repository };
+    const { branch } = questions.config.repository;
+    const tag = tagOf(questions.ref);
+    const release = once(() => releaseCommit(api, tag, questions.commit));
+    const ask = async (key, asked, question) => (asked === undefined || asked === false ? {} : { [key]: await answered(question) });
+    const parts = await Promise.all([
+        ask('branch', wanted.protected, async () => branchFacts(api, branch, await release())),
+        ask('changes', wanted.reviewed, async () => changesSince(api, { commit: await release(), tag, since: wanted.reviewedSince })),
+        ask('reports', wanted.checks, async () => reportsOf(api, await release(), questions.runId)),
+        ask('secretAlerts', wanted.alerts.secrets, () => secretAlerts(api)),
+        ask('codeAlerts', wanted.alerts.code, () => codeAlerts(api, branch)),
+        ask('dependencyAlerts', wanted.alerts.dependencies, () => dependencyAlerts(api)),
+        ask('secrets', wanted.secretAge, () => secretsFacts(api, questions.environmentName)),
+    ]);
+    return Object.assign({ repository }, ...parts);
+}
+/** The facts when GitHub cannot be asked at all: every question has the same problem. */
+function unanswered(problem, repository) {
+    const all = { branch: problem, changes: problem, reports: problem, secretAlerts: problem, codeAlerts: problem, dependencyAlerts: problem, secrets: problem };
+    return repository === undefined ? all : { repository, ...all };
+}
+async function answered(question) {
+    try {
+        return { value: await question() };
+    }
+    catch (error) {
+        if (!(error instanceof errors_UserError))
+            throw error;
+        return { problem: error.message, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) };
+    }
+}
+/** Several questions share one request. */
+function once(work) {
+    let result;
+    return () => (result ??= work());
+}
+function tagOf(ref) {
+    if (ref === undefined || ref === '' || (ref.startsWith('refs/') && !ref.startsWith('refs/tags/')))
+        return undefined;
+    return ref.replace(/^refs\/tags\//, '');
+}
+/** The commit a tag on GitHub means, through annotated tags; without a tag, what is checked out. */
+async function releaseCommit(api, tag, commit) {
+    if (tag === undefined) {
+        if (commit === undefined)
+            throw new errors_UserError('it is not known which commit is released', { remedy: 'Check the repository out, or name the tag.' });
+        return commit;
+    }
+    let { object } = await api.get(routes.ref, { ref: `tags/${tag}` });
+    // A tag may point at a tag, but not for ever.
+    for (let depth = 0; object.type === 'tag' && depth < 5; depth += 1)
+        ({ object } = await api.get(routes.tag, { tag_sha: object.sha }));
+    if (object.type !== 'commit')
+        throw new errors_UserError(`the tag ${tag} names no commit but a ${object.type}`);
+    if (commit !== undefined && commit !== object.sha) {
+        throw new errors_UserError(`the tag ${tag} is ${object.sha.slice(0, 7)} on GitHub, while ${commit.slice(0, 7)} is checked out`, {
+            remedy: `What is released must be what was reviewed and tested: check the tag out (actions/checkout with ref: ${tag}).`,
+        });
+    }
+    return object.sha;
+}
+async function branchFacts(api, branch, commit) {
+    const [{ protected: is, protection }, rules, { status }] = await Promise.all([
+        api.get(routes.branch, { branch }),
+        api.list(routes.rules, { branch }),
+        api.get(routes.compare, { basehead: `${branch}...${commit}` }, { per_page: 1 }),
+    ]);
+    return {
+        name: branch,
+        // `protected` is true for rulesets too; their rules speak for themselves.
+        classic: protection?.enabled ?? (is && rules.length === 0),
+        rules: rules.map(({ type }) => type),
+        commit,
+        contains: status === 'behind' || status === 'identical',
+    };
+}
+async function secretsFacts(api, environmentName) {
+    const facts = (items) => items.map(({ name, updated_at: updated }) => ({ name, updated }));
+    const [repository, environment] = await Promise.all([
+        api.list(routes.repositorySecrets),
+        api.list(routes.environmentSecrets, { environment_name: environmentName }).catch((error) => {
+            if (error instanceof GitHubError && error.status === 404)
+                return undefined;
+            throw error;
+        }),
+    ]);
+    return { repository: facts(repository), ...(environment === undefined ? {} : { environment: facts(environment) }) };
+}
+
+;// CONCATENATED MODULE: ./build/main/github.js
+
+
+
+
+/** From the variables that GitHub's runner sets. */
+function githubAccess(env, token) {
+    const known = (name) => (env[name] === '' ? undefined : env[name]);
+    return { token, repository: known('GITHUB_REPOSITORY'), apiUrl: (known('GITHUB_API_URL') ?? 'https://api.github.com').replace(/\/+$/, ''), runId: known('GITHUB_RUN_ID') };
+}
+/** The question commands put to GitHub, ready to be asked: they know nothing of tokens and requests. */
+function repositoryState(access, world) {
+    return async (ref) => {
+        const git = async (...args) => {
+            const result = await runProcess('git', args, { cwd: world.workspace, env: world.env, limit: 10_000 }).catch(() => undefined);
+            return result?.code === 0 ? result.stdout.trim() : undefined;
+        };
+        if (access?.token === undefined) {
+            return unanswered({ problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' }, access?.repository);
+        }
+        const repository = access.repository ?? repositoryOf((await git('remote', 'get-url', 'origin')) ?? '', access.apiUrl);
+        if (repository === undefined) {
+            return unanswered({ problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
+        }
+        const api = new GitHubApi({ baseUrl: access.apiUrl, repository, token: access.token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
+        return gatherRepositoryState(api, repository, {
+            config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git('rev-parse', 'HEAD'),
+        });
+    };
+}
+
+;// CONCATENATED MODULE: ./build/release/history.js
+/** Good releases that are still on the host, newest first, without the live one: what a rollback can go to. */
+function rollbackTargets(history, current) {
+    return history.releases.filter((release) => release.state === 'good' && release.present && release.id !== current).reverse();
+}
+/**
+ * The releases to delete after a deploy: all but the newest `keep` good ones. Bad and unfinished releases never count
+ * towards `keep` and are deleted; the live release and the newest good one never are.
+ */
+function toPrune(history, current, keep) {
+    const present = history.releases.filter((release) => release.present);
+    const good = present.filter((release) => release.state === 'good');
+    const kept = new Set(good.slice(-Math.max(1, keep)).map((release) => release.id));
+    kept.add(current);
+    return present.filter((release) => !kept.has(release.id)).map((release) => release.id);
+}
+/** The slot for a new release: the one the live release is not in. */
+function freeSlot(history, current) {
+    return history.releases.find((release) => release.id === current)?.slot === 'blue' ? 'green' : 'blue';
+}
+
+;// CONCATENATED MODULE: ./build/release/id.js
+/** A release id: UTC time and short commit, `20261121T002714Z-3f9c2ab`. */
+function releaseId(now, commit) {
+    const time = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
+    return `${time}-${commit.slice(0, 7)}`;
+}
+/** Whether `text` can be a release id on a host: the same rule as in host/scripts/lib.sh. */
+function isReleaseId(text) {
+    return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(text);
+}
+
+;// CONCATENATED MODULE: external "node:fs/promises"
+const external_node_fs_promises_namespaceObject = require("node:fs/promises");
+;// CONCATENATED MODULE: external "node:stream/promises"
+const external_node_stream_promises_namespaceObject = require("node:stream/promises");
+;// CONCATENATED MODULE: ./build/release/paths.js
+
+/** The folders above `path`, from the outermost: `a/b/c` has `a` and `a/b`. */
+function parents(path) {
+    const names = path.split('/').slice(0, -1);
+    return names.map((_, index) => names.slice(0, index + 1).join('/'));
+}
+/** Whether a link at `path` points to something outside the release, as its text stands. */
+function leadsOut(path, target) {
+    if (target === '' || external_node_path_.posix.isAbsolute(target))
+        return true;
+    const resolved = external_node_path_.posix.normalize(external_node_path_.posix.join(external_node_path_.posix.dirname(path), target));
+    return resolved === '..' || resolved.startsWith('../');
+}
+/** Linux follows this many links at most, path_resolution(7). */
+const MOST_LINKS = 40;
+/**
+ * Whether a link leads outside the release when the links on its way are followed too: `a -> b/..` is outside when `b` is
+ * a link to a folder at the top.
+ * @param links the targets of all links of the release, by their paths.
+ */
+function leadsOutThrough(path, links) {
+    const here = path.split('/').slice(0, -1);
+    const ahead = (links.get(path) ?? '').split('/');
+    let followed = 0;
+    for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
+        if (name === '' || name === '.')
+            continue;
+        if (name === '..') {
+            if (here.pop() === undefined)
+                return true;
+            continue;
+        }
+        here.push(name);
+        const target = links.get(here.join('/'));
+        if (target === undefined)
+            continue;
+        // A circle leads nowhere.
+        if ((followed += 1) > MOST_LINKS)
+            return false;
+        here.pop();
+        ahead.unshift(...target.split('/'));
+    }
+    return false;
+}
+
+;// CONCATENATED MODULE: ./build/release/manifest.js
+
+
+
+
+
+
+
+/**
+ * Reads a folder into a manifest: every file is hashed. Links are taken as links; one that is absolute or leads out of
+ * the release is refused, as are devices, sockets and pipes, and names that are not Unicode.
+ * @throws UserError naming every refused entry.
+ */
+async function readManifest(folder, selects) {
+    const refused = [];
+    const entries = [];
+    const links = new Map();
+    const files = [];
+    const walk = async (below) => {
+        const names = await (0,external_node_fs_promises_namespaceObject.readdir)((0,external_node_path_.join)(folder, below), { encoding: 'buffer' });
+        for (const raw of names.sort((a, b) => Buffer.compare(a, b))) {
+            const name = raw.toString('utf8');
+            const path = below === '' ? name : `${below}/${name}`;
+            if (!Buffer.from(name, 'utf8').equals(raw)) {
+                refused.push(`${JSON.stringify(path)}: the name is not valid UTF-8`);
+                continue;
+            }
+            const stat = await (0,external_node_fs_promises_namespaceObject.lstat)((0,external_node_path_.join)(folder, path));
+            const wanted = selects(path, stat.isDirectory());
+            if (wanted === 'leave')
+                continue;
+            if (stat.isDirectory()) {
+                const before = entries.length + files.length;
+                await walk(path);
+                // A folder that is only on the way to selected files comes along with them, not for itself.
+                if (wanted === 'take' || entries.length + files.length > before)
+                    entries.push({ type: 'folder', path, mode: (stat.mode & 0o777) | 0o700 });
+            }
+            else if (wanted !== 'take') {
+                continue;
+            }
+            else if (stat.isSymbolicLink()) {
+                const target = await (0,external_node_fs_promises_namespaceObject.readlink)((0,external_node_path_.join)(folder, path));
+                if (target.includes('\uFFFD'))
+                    refused.push(`${JSON.stringify(path)}: the target of the link is not valid UTF-8`);
+                links.set(path, target);
+                entries.push({ type: 'link', path, target });
+            }
+            else if (stat.isFile()) {
+                // Slipway must be able to read what it later compares.
+                files.push({ path, mode: (stat.mode & 0o777) | 0o400, size: stat.size });
+            }
+            else {
+                refused.push(`${path}: only files, folders and links can be part of a release`);
+            }
+        }
+    };
+    await walk('');
+    for (const [path, target] of links) {
+        if (leadsOut(path, target) || leadsOutThrough(path, links))
+            refused.push(`${path}: the link leads out of the release (to ${target})`);
+    }
+    if (refused.length > 0) {
+        throw new errors_UserError(`the release cannot be taken from ${folder}:\n${refused.map((line) => `    ${line}`).join('\n')}`, {
+            remedy: 'Remove these entries, or leave them out with `release.exclude`.',
+        });
+    }
+    await inParallel(8, files, async (file) => {
+        entries.push({ type: 'file', ...file, sha256: await hashFile((0,external_node_path_.join)(folder, file.path), file.size) });
+    });
+    return manifestOf(entries);
+}
+/** The manifest of given entries. */
+function manifestOf(entries) {
+    const tree = joinRecords(entries.map(treeRecord));
+    const sums = joinRecords(entries.flatMap((entry) => (entry.type === 'file' ? [sumRecord(entry)] : [])));
+    const digest = (0,external_node_crypto_.createHash)('sha256').update(tree).update('\0').update(sums).digest('hex');
+    const files = entries.filter((entry) => entry.type === 'file');
+    const sorted = [...entries].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+    return { entries: sorted, digest, tree, sums, bytes: files.reduce((sum, file) => sum + file.size, 0), files: files.length };
+}
+/**
+ * @param base tree and sums as the host keeps them, or undefined when it has no release yet.
+ * @param never paths that must not be linked, because an app was seen to rewrite them in place.
+ */
+function compareManifests(manifest, base, never) {
+    const known = base === undefined ? new Set() : new Set([...records(base.tree), ...records(base.sums)]);
+    const send = [];
+    const link = [];
+    for (const entry of manifest.entries) {
+        if (entry.type !== 'file')
+            continue;
+        if (!never.has(entry.path) && known.has(sumRecord(entry)) && known.has(treeRecord(entry)))
+            link.push(entry.path);
+        else
+            send.push(entry);
+    }
+    return { send, link };
+}
+function treeRecord(entry) {
+    switch (entry.type) {
+        case 'file':
+            return `f ${entry.mode.toString(8)} ${entry.path}//`;
+        case 'folder':
+            return `d ${entry.mode.toString(8)} ${entry.path}//`;
+        case 'link':
+            return `l 777 ${entry.path}//${entry.target}`;
+    }
+}
+function sumRecord(entry) {
+    return `${entry.sha256}  ${entry.path}`;
+}
+function joinRecords(texts) {
+    const sorted = texts.map((text) => Buffer.from(`${text}\0`, 'utf8')).sort((a, b) => Buffer.compare(a, b));
+    return Buffer.concat(sorted);
+}
+function records(bytes) {
+    return bytes.toString('utf8').split('\0').slice(0, -1);
+}
+/** Below this size, in bytes, reading a file whole is several times faster than streaming it. */
+const SMALL_FILE = 1024 * 1024;
+async function hashFile(file, size) {
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    if (size <= SMALL_FILE)
+        hash.update(await (0,external_node_fs_promises_namespaceObject.readFile)(file));
+    else
+        await (0,external_node_stream_promises_namespaceObject.pipeline)((0,external_node_fs_.createReadStream)(file), hash);
+    return hash.digest('hex');
+}
+async function inParallel(limit, items, work) {
+    const queue = items.values();
+    await Promise.all(Array.from({ length: limit }, async () => {
+        for (const item of queue)
+            await work(item);
+    }));
+}
+
+// EXTERNAL MODULE: ./node_modules/tar-stream/index.js
+var tar_stream = __nccwpck_require__(6118);
+;// CONCATENATED MODULE: ./build/release/upload.js
+
+
+
+
+
+
+
+
+/**
+ * The compressed tar stream that host/scripts/stage.sh takes: `meta/` first, then folders, links, and the files that the
+ * host does not have. Streams: memory stays flat whatever the size.
+ * @param onBytes called with the number of content bytes as they pass.
+ */
+function packRelease(folder, luggage, delta, onBytes) {
+    return compressed(async (tar) => {
+        const meta = {
+            tree: luggage.manifest.tree,
+            sums: luggage.manifest.sums,
+            links: delta.link.map((path) => `${path}\0`).join(''),
+            shared: luggage.shared.map((path) => `${path}\n`).join(''),
+            slot: luggage.slot,
+        };
+        for (const [name, content] of Object.entries(meta))
+            await addText(tar, `meta/${name}`, content, 0o644);
+        if (luggage.env !== undefined)
+            await addText(tar, 'meta/env', luggage.env, 0o600);
+        for (const [service, definition] of Object.entries(luggage.services)) {
+            for (const [name, file] of Object.entries(definition))
+                await addText(tar, `meta/services/${service}/${name}`, file.content, file.mode);
+        }
+        // Folders first and in order, so that each exists with its own mode before anything is linked into it.
+        for (const entry of luggage.manifest.entries) {
+            if (entry.type === 'folder')
+                await addHeader(tar, { name: `tree/${entry.path}/`, type: 'directory', mode: entry.mode });
+        }
+        for (const entry of luggage.manifest.entries) {
+            if (entry.type === 'link')
+                await addHeader(tar, { name: `tree/${entry.path}`, type: 'symlink', linkname: entry.target, mode: 0o777 });
+        }
+        for (const file of delta.send)
+            await addFile(tar, folder, file, onBytes);
+        await addEnd(tar);
+    });
+}
+/** Some files again, because the host's copies differ from the manifest. */
+function packFiles(folder, files, onBytes) {
+    return compressed(async (tar) => {
+        for (const file of files)
+            await addFile(tar, folder, file, onBytes);
+        await addEnd(tar);
+    });
+}
+function compressed(fill) {
+    const tar = (0,tar_stream.pack)();
+    const out = new external_node_stream_.PassThrough();
+    (0,external_node_stream_promises_namespaceObject.pipeline)(tar, (0,external_node_zlib_.createGzip)({ level: 6 }), out).catch((error) => out.destroy(error));
+    fill(tar).then(() => tar.finalize(), (error) => tar.destroy(error));
+    return out;
+}
+async function addText(tar, name, content, mode) {
+    const bytes = Buffer.from(content);
+    await new Promise((resolve, reject) => {
+        tar.entry({ name, mode, mtime: new Date() }, bytes, (error) => (error ? reject(error) : resolve()));
+    });
+}
+async function addHeader(tar, header) {
+    await new Promise((resolve, reject) => {
+        tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
+    });
+}
+/** The host takes nothing that has no end. */
+async function addEnd(tar) {
+    await addText(tar, 'meta/complete', '', 0o644);
+}
+/** Below this size, in bytes, reading a file whole is several times faster than streaming it. */
+const upload_SMALL_FILE = 256 * 1024;
+async function addFile(tar, folder, file, onBytes) {
+    const changed = (cause) => new errors_UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
+    const header = { name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() };
+    // The size stands in front of the content: neither more nor less may follow.
+    if (file.size <= upload_SMALL_FILE) {
+        const content = await (0,external_node_fs_promises_namespaceObject.readFile)((0,external_node_path_.join)(folder, file.path)).catch((error) => Promise.reject(changed(error)));
+        if (content.length !== file.size)
+            throw changed(undefined);
+        onBytes(content.length);
+        await new Promise((resolve, reject) => {
+            tar.entry(header, content, (error) => (error ? reject(error) : resolve()));
+        });
+        return;
+    }
+    const checked = async function* () {
+        let read = 0;
+        try {
+            for await (const chunk of (0,external_node_fs_.createReadStream)((0,external_node_path_.join)(folder, file.path))) {
+                read += chunk.length;
+                if (read > file.size)
+                    break;
+                onBytes(chunk.length);
+                yield chunk;
+            }
+        }
+        catch (error) {
+            throw changed(error);
+        }
+        if (read !== file.size)
+            throw changed(undefined);
+    };
+    await (0,external_node_stream_promises_namespaceObject.pipeline)(checked, tar.entry(header));
+}
+
+// EXTERNAL MODULE: ./node_modules/dotenv/dist/index.cjs
+var dist = __nccwpck_require__(8230);
 ;// CONCATENATED MODULE: ./build/config/schema/names.js
 
 /** What POSIX shells take as the name of a variable (POSIX.1-2024, XBD 3.216). */
@@ -88216,8 +89048,9 @@ const headerName = schemas_string()
  * Line breaks stand as they are; lines are sorted by name. Throws UserError on a name or value that cannot be carried.
  *
  * In quotes, systemd follows the shell: systemd.exec(5), EnvironmentFile=
- * (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=), since version 250.
- * The dotenv package reads it alike too, except that in the second form it leaves backslashes standing.
+ * (https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=); compared with what
+ * load_env_file of version 252 reads. The dotenv package reads it alike too, except that in the second form it leaves
+ * the backslashes standing and that it takes a backslash at the end of a value for the protection of the quote.
  */
 function renderEnvFile(variables) {
     return Object.keys(variables)
@@ -88439,16 +89272,14 @@ function renderLauncher(service, context) {
         '#!/bin/sh',
         '# Written by Slipway for this release; replaced by the next one.',
         'set -eu',
-        `release=$(cd -P ${quote(currentLink(context.root))} && pwd)`,
-        'SLIPWAY_RELEASE=${release##*/}',
-        'export SLIPWAY_RELEASE',
+        // No name of ours may meet one of the environment file's: "$1" to "$3" are beyond its reach.
+        `set -- "$(cd -P ${quote(currentLink(context.root))} && pwd -P)" ${quote(context.envFile)} ${quote(`${serviceFolder(context.root, service.name)}/env`)}`,
+        `cd "$1"/${quote(service.directory)}`,
         'set -a',
-        `env_file=$release/${quote(context.envFile)}`,
-        'if [ -r "$env_file" ]; then . "$env_file"; fi',
-        `own_values=${quote(`${serviceFolder(context.root, service.name)}/env`)}`,
-        'if [ -r "$own_values" ]; then . "$own_values"; fi',
+        'if [ -r "$1/$2" ]; then . "$1/$2"; fi',
+        'if [ -r "$3" ]; then . "$3"; fi',
+        'SLIPWAY_RELEASE=${1##*/}',
         'set +a',
-        `cd "$release"/${quote(service.directory)}`,
         'if command -v bash >/dev/null; then',
         `  exec bash --norc -euo pipefail -c ${quote(start)}`,
         'fi',
@@ -88456,9 +89287,18 @@ function renderLauncher(service, context) {
         '',
     ].join('\n');
 }
+/** Options of node whose value may be the next word. Source: https://nodejs.org/api/cli.html#options */
+const TAKES_A_WORD = new Set([
+    '-r', '--require', '--import', '-C', '--conditions', '--env-file', '--env-file-if-exists', '--loader', '--experimental-loader',
+    '--title', '--unhandled-rejections', '--disable-warning', '--redirect-warnings', '--icu-data-dir', '--openssl-config',
+    '--max-http-header-size', '--dns-result-order', '--input-type', '--trace-event-categories', '--report-dir', '--report-directory',
+    '--diagnostic-dir', '--inspect-port', '--watch-path', '--secure-heap', '--secure-heap-min', '--localstorage-file',
+]);
+/** Options with which node runs something else than a script it keeps running. */
+const NO_SCRIPT = new Set(['-', '--', '-e', '--eval', '-p', '--print', '-pe', '-c', '--check', '-i', '--interactive', '--test', '--run', '--watch', '-v', '--version', '-h', '--help']);
 /**
  * Takes a start command apart when it is plain `node …`, so that PM2 can run the script itself (cluster mode needs that).
- * Flags must carry their value behind `=`; anything a shell would interpret makes the answer undefined.
+ * Anything a shell would interpret makes the answer undefined.
  */
 function parseNodeCommand(start) {
     if (/["'`$\\|&;<>()*?[\]{}~#!\n]/.test(start))
@@ -88466,9 +89306,11 @@ function parseNodeCommand(start) {
     const [program, ...words] = start.trim().split(/\s+/);
     if (program !== 'node')
         return undefined;
-    const at = words.findIndex((word) => !word.startsWith('-'));
+    let at = 0;
+    for (let word = words[0]; word?.startsWith('-') === true; word = words[at])
+        at += TAKES_A_WORD.has(word) ? 2 : 1;
     const script = words[at];
-    if (script === undefined)
+    if (script === undefined || words.slice(0, at).some((word) => NO_SCRIPT.has(word)))
         return undefined;
     return { flags: words.slice(0, at), script, args: words.slice(at + 1) };
 }
@@ -88480,6 +89322,9 @@ function parseNodeCommand(start) {
  * when the process starts, so that secrets pass neither through PM2's memory nor into its saved dump.
  * The files are in the strict dialect that config/env-file.ts writes. The paths stand in the text: in cluster mode PM2 sets
  * the process's variables only after this has run.
+ *
+ * PM2 writes the logs of such processes through streams that lag behind; what a process says right before it exits would be
+ * lost. Here they are written at once, as Node.js itself writes to files ("A note on process I/O").
  */
 function renderPreload(context) {
     return `'use strict';
@@ -88500,6 +89345,26 @@ function load(file) {
     process.env[name] = plain === undefined ? escaped.replace(/\\\\([\\\\"$\`])/g, '$1') : plain;
   }
 }
+
+const { createWriteStream } = fs;
+const atOnce = {
+  close: fs.close,
+  write(fd, buffer, offset, length, position, done) {
+    try {
+      done(null, fs.writeSync(fd, buffer, offset, length, position), buffer);
+    } catch (error) {
+      done(error);
+    }
+  },
+};
+fs.createWriteStream = (file, options) => {
+  if (path.dirname(String(file)) !== ${JSON.stringify(logFolder(context.root))}) return createWriteStream(file, options);
+  // A stream that opens its file itself is not ready yet when it says so.
+  const fd = fs.openSync(file, 'a');
+  const stream = createWriteStream(file, { ...options, fd, fs: atOnce });
+  setImmediate(() => stream.emit('open', fd));
+  return stream;
+};
 
 const release = fs.realpathSync(${JSON.stringify(currentLink(context.root))});
 load(path.join(release, ${JSON.stringify(context.envFile)}));
@@ -88576,6 +89441,8 @@ const systemd = {
             '[Unit]',
             `Description=${context.app} ${service.name}`,
             'After=network.target',
+            // However long the database is away: the service is started again when it is back.
+            'StartLimitIntervalSec=0',
             '',
             '[Service]',
             'Type=simple',
@@ -88583,7 +89450,7 @@ const systemd = {
             `WorkingDirectory=${systemd_escape(service.directory === '.' ? current : `${current}/${service.directory}`)}`,
             `EnvironmentFile=-${systemd_escape(`${current}/${context.envFile}`)}`,
             `EnvironmentFile=-${systemd_escape(`${own}/env`)}`,
-            `ExecStart=/bin/sh "${systemd_escape(`${own}/launch`)}"`,
+            `ExecStart=/bin/sh "${systemd_escape(`${own}/launch`).replace(/[\\"]/g, '\\$&').replaceAll('$', '$$$$')}"`,
             'Restart=always',
             'RestartSec=2',
             `TimeoutStopSec=${Math.max(1, Math.ceil(service.stopLimit / 1000))}`,
@@ -88666,6 +89533,7 @@ function renderAssignments(service, context) {
         manager: service.manager,
         directory: service.directory,
         scope: service.scope,
+        env_path: context.envFile,
         expected_processes: service.manager === 'pm2' && typeof service.instances === 'number' ? service.instances : 1,
     };
     if (health !== undefined) {
@@ -88687,8 +89555,6 @@ function renderAssignments(service, context) {
     return Object.entries(values).map(([name, value]) => `${name}=${quote(String(value))}\n`).join('');
 }
 
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
 // EXTERNAL MODULE: external "node:util"
 var external_node_util_ = __nccwpck_require__(7975);
 ;// CONCATENATED MODULE: external "node:os"
@@ -88732,6 +89598,8 @@ async function openArtifact(path, workspace) {
     return { folder, whole: true, remove };
 }
 async function unpack(file, folder) {
+    if (file.endsWith('.tar'))
+        await refuseWithoutEnd(file);
     const reader = (0,tar_stream.extract)();
     // Links are made last, so that no entry can be written through one.
     const links = [];
@@ -88742,7 +89610,7 @@ async function unpack(file, folder) {
         const path = safePath(entry.header);
         if (path !== '') {
             const place = (0,external_node_path_.join)(folder, path);
-            const mode = (entry.header.mode ?? 0o644) & 0o777;
+            const mode = entry.header.mode & 0o777;
             switch (entry.header.type) {
                 case 'directory':
                     await (0,external_node_fs_promises_namespaceObject.mkdir)(place, { recursive: true });
@@ -88751,27 +89619,49 @@ async function unpack(file, folder) {
                 case 'file':
                 case 'contiguous-file':
                     await (0,external_node_fs_promises_namespaceObject.mkdir)((0,external_node_path_.dirname)(place), { recursive: true });
+                    // `tar -r` appends a file again when it has changed: the last one counts.
+                    await (0,external_node_fs_promises_namespaceObject.rm)(place, { force: true });
                     await (0,external_node_stream_promises_namespaceObject.pipeline)(entry, (0,external_node_fs_.createWriteStream)(place));
                     await (0,external_node_fs_promises_namespaceObject.chmod)(place, mode | 0o400);
                     break;
                 case 'symlink':
-                    links.push({ path, target: entry.header.linkname ?? '' });
+                    links.push({ path, target: entry.header.linkname });
                     break;
                 default:
-                    throw new errors_UserError(`the artifact holds ${entry.header.name}, a ${entry.header.type ?? 'thing of unknown type'}: only files, folders and links can be part of a release`);
+                    throw new errors_UserError(`the artifact holds ${entry.header.name}, a ${entry.header.type}: only files, folders and links can be part of a release`);
             }
         }
         entry.resume();
     }
     await feeding;
+    const linked = new Set(links.map((link) => link.path));
     for (const link of links) {
+        if (parents(link.path).some((parent) => linked.has(parent)))
+            throw new errors_UserError(`the artifact holds ${link.path}, which stands below a link`);
         if (leadsOut(link.path, link.target))
             throw new errors_UserError(`the artifact holds the link ${link.path}, which leads out of the release (to ${link.target})`);
         await (0,external_node_fs_promises_namespaceObject.mkdir)((0,external_node_path_.dirname)((0,external_node_path_.join)(folder, link.path)), { recursive: true });
         await (0,external_node_fs_promises_namespaceObject.symlink)(link.target, (0,external_node_path_.join)(folder, link.path));
     }
 }
+/** A compressed archive has a checksum; a plain one has only the zeros at its end (POSIX: two blocks of 512 bytes). */
+async function refuseWithoutEnd(file) {
+    const handle = await (0,external_node_fs_promises_namespaceObject.open)(file);
+    try {
+        const { size } = await handle.stat();
+        const end = Buffer.alloc(1024, 1);
+        if (size >= end.length)
+            await handle.read(end, 0, end.length, size - end.length);
+        if (end.some((byte) => byte !== 0))
+            throw new errors_UserError(`the artifact ${file} has no end: it was cut off, or is no tar archive`);
+    }
+    finally {
+        await handle.close();
+    }
+}
 function safePath(header) {
+    if (header.name.includes('\uFFFD'))
+        throw new errors_UserError(`the artifact holds ${header.name}: the name is not valid UTF-8`);
     const path = external_node_path_.posix.normalize(header.name).replace(/\/+$/, '');
     if (path === '.' || path === '')
         return '';
@@ -88784,6 +89674,7 @@ function safePath(header) {
 // EXTERNAL MODULE: ./node_modules/picomatch/index.js
 var picomatch = __nccwpck_require__(4006);
 ;// CONCATENATED MODULE: ./build/release/select.js
+
 
 /** Never part of a release, whatever is included: history, and what Slipway keeps for itself. */
 const select_NEVER = ['.git', '.slipway'];
@@ -88811,12 +89702,8 @@ function pattern(text) {
     const plain = text.replace(/^\.\//, '').replace(/\/+$/, '');
     if (plain === '.' || plain === '')
         return () => true;
-    const matches = picomatch(plain, { dot: true, nonegate: true });
+    const matches = picomatch(plain, { dot: true, nonegate: true, flags: 's' });
     return (path) => path === plain || matches(path);
-}
-function parents(path) {
-    const names = path.split('/').slice(0, -1);
-    return names.map((_, index) => names.slice(0, index + 1).join('/'));
 }
 /** Says which `include` patterns selected nothing: a build that was not run, or a slip of the pen. */
 function unmatched(include, paths) {
@@ -89052,7 +89939,52 @@ function blank(id, begun) {
     return { id, state: 'good', present: true, slot: undefined, digest: undefined, commit: undefined, begun, by: undefined, reason: undefined };
 }
 
+;// CONCATENATED MODULE: ./build/commands/after-switch.js
+
+
+
+/**
+ * Runs `release.after-switch` in the live release of every host.
+ * @throws UserError naming the host and the command that failed.
+ */
+async function runAfterSwitch(context, members, release) {
+    const { config, phase, reporter, signal } = context;
+    await onEvery(members, async ({ name, host }) => {
+        for (const command of config.release.afterSwitch) {
+            await recorded(context, { id: `${phase}.after-switch`, phase, title: 'Commands after the switch', subject: name, expected: 'exit code 0' }, async () => {
+                const result = await host.runCommand(release, '.', command, config.release.installLimit, (line) => reporter.line(name, line), signal, 'live');
+                if (result.code !== 0)
+                    throw new HostError(name, `after the switch: \`${command}\``, { ...result, stderr: result.stderr.trim() === '' ? result.stdout : result.stderr }, 'Mend the command under `release.after-switch`, then run again.');
+            }, () => ({ observed: `\`${command}\` succeeded` }));
+        }
+    });
+}
+
+;// CONCATENATED MODULE: ./build/services/likely-cause.js
+/**
+ * A sentence on what probably went wrong, from the last lines a service wrote. Only patterns whose meaning is certain;
+ * no guess is better than a wrong one on a bad day. Sources: errno(3), Node.js "Common system errors", SQLite result codes.
+ */
+function likelyCause(lines) {
+    const text = lines.join('\n');
+    return CAUSES.find(({ pattern }) => pattern.test(text))?.cause;
+}
+const CAUSES = [
+    { pattern: /EADDRINUSE|address already in use/i, cause: 'the port is taken by another process: see the line `port` above for which' },
+    { pattern: /SQLITE_BUSY|database is locked/i, cause: 'another process holds a lock on the database: see the lines `lock` above for which' },
+    { pattern: /SQLITE_READONLY|attempt to write a readonly database/i, cause: 'the database file or its folder is not writable for the account of the service' },
+    { pattern: /ENOSPC|no space left on device/i, cause: 'the disk is full' },
+    { pattern: /EACCES|permission denied/i, cause: 'the account of the service may not read, write or listen there' },
+    { pattern: /Cannot find (module|package)|ERR_MODULE_NOT_FOUND|ModuleNotFoundError|No module named/i, cause: 'a dependency is missing in the release: is it in the lock file, and does `install` install it?' },
+    { pattern: /SyntaxError/, cause: 'the program does not parse: is the Node.js or Python version on the host the one it was written for?' },
+    { pattern: /ECONNREFUSED|connection refused/i, cause: 'something the service needs (database, cache, another service) refuses the connection' },
+    { pattern: /ENOTFOUND|EAI_AGAIN|name or service not known|temporary failure in name resolution/i, cause: 'a host name the service needs does not resolve on the host' },
+    { pattern: /heap out of memory|ENOMEM|MemoryError|Out of memory/i, cause: 'the service ran out of memory' },
+    { pattern: /(secret|key|token|environment variable|env var)[^\n]{0,60}(is |are )?(missing|required|not set|undefined)/i, cause: 'a variable is missing in the environment: compare app-env with what the app requires' },
+];
+
 ;// CONCATENATED MODULE: ./build/commands/switch.js
+
 
 
 
@@ -89069,10 +90001,15 @@ async function switchAll(context, members, release, why = 'deploy') {
     const moved = results.filter(({ result }) => result.outcome === 'active').map(({ member }) => member);
     if (moved.length > 0) {
         context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
-        await onEvery(moved, (member) => switchOne(context, member, member.findings.current, '-', 'back', { event: 'bad', release, at: context.now().toISOString(), reason: 'another host did not become healthy' }));
+        await switchBack(context, moved, release, 'another host did not become healthy');
     }
     context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'went-back') ? 'went back to the release before it' : 'see the hosts below'}`;
     throw switchError(failed.map(({ member, result }) => ({ member, result })), release);
+}
+/** Takes hosts on which `release` is live back to what they ran before; the release is bad. */
+async function switchBack(context, members, release, reason) {
+    const bad = { event: 'bad', release, at: context.now().toISOString(), reason };
+    await onEvery(members, (member) => switchOne(context, member, member.findings.current, '-', 'back', bad));
 }
 /** A host whose link broke during the switch must not keep the others from going back. */
 async function settled(work) {
@@ -89097,7 +90034,8 @@ async function switchOne(context, member, target, previous, why, first) {
         const result = await member.host.activate(target, previous, {
             switching: { event: 'switching', release: target, at, previous: previous === '-' ? '' : previous, why },
             active: { event: 'active', release: target, at },
-            bad: { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
+            // A good release that does not start on the way back is still good: its host is what is not well.
+            bad: previous === '-' ? { event: 'unhealthy', release: target, at, reason: 'a service did not become healthy' } : { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
             back: previous === '-' ? undefined : { event: 'active', release: previous, at },
         }, (line) => sayActivation(reporter, member.name, line));
         if (result.outcome !== 'active') {
@@ -89135,12 +90073,21 @@ function switchError(failed, release) {
             : result.outcome === 'stopped'
                 ? 'there was no release to go back to: its services were stopped'
                 : `GOING BACK FAILED TOO: look at the host now`;
-        return [`${member.name}: release ${release}: ${result.reason}; ${end}`, ...result.logs.slice(-20).map((line) => `    ${line}`)];
+        const cause = likelyCause(result.logs);
+        return [
+            `${member.name}: release ${release}: ${result.reason}; ${end}`,
+            ...result.logs.slice(-20).map((line) => `    ${line}`),
+            ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
+        ];
     });
-    return new errors_UserError(parts.join('\n'), { remedy: 'The lines above are the last the service wrote. Mend the release, then deploy again.' });
+    const wrote = failed.some(({ result }) => result.outcome !== 'active' && result.logs.length > 0);
+    return new errors_UserError(parts.join('\n'), {
+        remedy: `${wrote ? 'The lines above are the last the service wrote.' : 'The service wrote nothing: does it write to standard output or standard error?'} Mend the release, then deploy again.`,
+    });
 }
 
 ;// CONCATENATED MODULE: ./build/commands/deploy.js
+
 
 
 
@@ -89178,6 +90125,7 @@ async function deployTo(context, session, prepared) {
     const { members } = session;
     const { reporter, outputs } = context;
     refuseLostEnv(context, members);
+    refuseFullDisk(context, members, prepared);
     const release = releaseId(context.now(), prepared.commit);
     outputs.release = release;
     outputs.switched = false;
@@ -89186,11 +90134,28 @@ async function deployTo(context, session, prepared) {
         outputs.previousRelease = before;
     for (const { name, findings } of members)
         outputs.hosts.set(name, { before: findings.current, after: findings.current });
-    await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
-    await reporter.group('Install', () => installOn(context, members, release));
-    throwIfStopped(context.signal);
-    await reporter.group(`Switch to ${release}`, () => switchAll(context, members, release));
+    try {
+        await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
+        await reporter.group('Install', () => installOn(context, members, release));
+        throwIfStopped(context.signal);
+    }
+    catch (error) {
+        await undo(context, members, release);
+        throw error;
+    }
+    await reporter.group(`Switch to ${release}`, async () => {
+        await switchAll(context, members, release);
+        await afterSwitch(context, members, release);
+    });
     await reporter.group('Confirm', () => confirmOrWait(context, members, release));
+}
+/**
+ * Removes what a deploy that failed before its switch has put on the hosts, so that it neither takes room nor looks like a
+ * dead run's. A host that cannot be reached any more is put right by the next run.
+ */
+async function undo(context, members, release) {
+    const event = { event: 'undone', release, at: context.now().toISOString(), found: 'its deploy failed before the switch' };
+    await Promise.all(members.map(({ name, host }) => host.finish([event], [release]).catch((error) => context.reporter.debug(`${name}: not undone: ${error instanceof Error ? error.message : String(error)}`))));
 }
 /** A secret that was not passed to the job is silently empty on GitHub: the app must not lose its environment by that. */
 function refuseLostEnv(context, members) {
@@ -89199,6 +90164,30 @@ function refuseLostEnv(context, members) {
         return;
     throw new errors_UserError(`${member.name}: the live release has an environment file, this deploy brings none: \`app-env\` is empty`, {
         remedy: 'Pass the secret to the job (`app-env: ${{ secrets.APP_ENV }}`), on the command line `--app-env FILE`. Nothing was changed.',
+    });
+}
+/** Installs and logs need room too: a deploy that would leave less than this behind is not begun. */
+const ROOM_LEFT = 32 * 1024 * 1024;
+/** A disk that fills up half-way is the worst kind of failure: the room is counted before anything is sent. */
+function refuseFullDisk(context, members, prepared) {
+    const installs = Object.values(context.config.services).some(({ install }) => install.length > 0);
+    const full = members.flatMap(({ name, findings }) => {
+        const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
+        // What is linked takes neither room nor inodes, until an install gets files of its own to write into.
+        const copied = installs ? prepared.manifest.bytes : 0;
+        const bytes = copied + delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
+        const inodes = prepared.manifest.entries.length - (installs ? 0 : delta.link.length) + 100;
+        const { free } = findings;
+        if (free.bytes !== undefined && free.bytes < bytes)
+            return [`${name}: ${formatBytes(free.bytes)} are free, the release needs ${formatBytes(bytes)} (with ${formatBytes(ROOM_LEFT)} to spare)`];
+        if (free.inodes !== undefined && free.inodes < inodes)
+            return [`${name}: ${formatCount(free.inodes, 'inode')} free, the release needs ${inodes.toLocaleString('en-US')}`];
+        return [];
+    });
+    if (full.length === 0)
+        return;
+    throw new errors_UserError(`disk full (ENOSPC):\n${full.map((line) => `    ${line}`).join('\n')}`, {
+        remedy: 'Nothing was changed. Make room: `du -xh --max-depth=2 / | sort -h | tail`; lower `release.keep`.',
     });
 }
 async function stageOn(context, member, release, prepared) {
@@ -89258,10 +90247,33 @@ async function installOn(context, members, release) {
         }
     });
 }
+/** The team's commands that belong to the switch (clearing caches, telling a CDN). When one fails, every host goes back. */
+async function afterSwitch(context, members, release) {
+    if (context.config.release.afterSwitch.length === 0)
+        return;
+    try {
+        await runAfterSwitch(context, members, release);
+    }
+    catch (error) {
+        if (!(error instanceof errors_UserError))
+            throw error;
+        await switchBack(context, members, release, 'a command after the switch failed');
+        context.outputs.switched = false;
+        context.outputs.outcome = `a command after the switch to ${release} failed; went back to the release before it`;
+        for (const { name, findings } of members)
+            context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
+        throw error;
+    }
+}
 /** Without smoke scenarios health is the proof; with them the release waits for `smoke` to confirm it. */
 async function confirmOrWait(context, members, release) {
     if (context.config.smoke.length > 0) {
         context.outputs.outcome = `${release} is live and waits to be confirmed by smoke`;
+        if (context.signal.aborted) {
+            throw new errors_UserError(`stopped by a signal during the switch, which was carried to its end: ${release} is live, and nobody has confirmed it`, {
+                remedy: `To prove it: slipway smoke ${context.environmentName}. To go back: slipway rollback ${context.environmentName}.`,
+            });
+        }
         context.reporter.step('runner', `${release} is live; smoke confirms it`);
         return;
     }
@@ -89288,6 +90300,8 @@ async function planDeploy(context, session, prepared) {
             reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
             for (const service of startOrder(config.services))
                 reporter.step(name, `${service.name}: ${describeSwitch(service)}`);
+            for (const command of config.release.afterSwitch)
+                reporter.step(name, `after the switch: ${command}`);
             const prune = toPrune(findings.history, findings.current, config.release.keep);
             if (prune.length > 0)
                 reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
@@ -89376,9 +90390,14 @@ function rootFacts(values, text) {
         content: text('root-content'),
         unwritable: values.get('unwritable') ?? [],
         ...(values.has('root-owner') ? { owner: text('root-owner') } : {}),
-        ...(values.has('root-app') ? { app: text('root-app') } : {}),
+        ...(values.has('root-app') ? ownerOf(text('root-app')) : {}),
         ...(values.has('probe') ? { probe: text('probe') } : {}),
     };
+}
+/** `.slipway/app` holds the app and its environment. */
+function ownerOf(line) {
+    const [app, environment] = cut(line);
+    return { app, ...(environment === '' ? {} : { environment }) };
 }
 /** `port address uid pid own unit name`; address and port in hexadecimal where they come from /proc/net/tcp. */
 function listener(line) {
@@ -89565,7 +90584,7 @@ async function gatherBundle(workspace, directory) {
         if (!CODE.test(file))
             continue;
         size += (await compress(content)).length;
-        if (/[#@]\s*sourceMappingURL=\S/.test(text.slice(-100_000)) && !sourceMaps.includes(`${file}.map`))
+        if (/[#@]\s*sourceMappingURL=\S/.test(text.slice(-100_000)) && paths?.includes(`${path}.map`) !== true)
             sourceMaps.push(`${file} (sourceMappingURL)`);
         if (!hasFingerprint(file) && !FIXED_NAME.test(file))
             unfingerprinted.push(file);
@@ -89920,92 +90939,14 @@ function credentialKind(line, following, document) {
 function isRealPassword(value) {
     if (/[${}]|^%|process\.env|^\*+$|\.\.\./.test(value) || placeholderKind(value) !== undefined || isSamplePassword(value))
         return false;
-    if (/(?:example|sample|placeholder|changeme|redacted|fake|dummy)/i.test(value))
+    if (/(?:example|sample|placeholder|changeme|redacted|fake|dummy|abc123|12345)/i.test(value))
+        return false;
+    // A path, or a call in code.
+    if (/^[~.]?\/|\w\(.*\)/.test(value))
         return false;
     const classes = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^A-Za-z0-9]/].filter((kind) => kind.test(value)).length;
     const bits = estimateBits(value);
     return (classes >= 3 && bits >= 24) || (classes >= 2 && /[0-9]/.test(value) && bits >= 56);
-}
-
-;// CONCATENATED MODULE: ./build/checks/gather/process.js
-
-const TAIL = 40;
-/** A test command may print without end; more than this of a stream is not kept. */
-const KEPT = 16 * 1024 * 1024;
-/**
- * Runs a program without a shell and waits for it. Its whole process group is ended when the limit passes or the signal comes.
- * @throws Error with code ENOENT when there is no such program or folder.
- */
-function runProcess(file, args, options) {
-    return new Promise((resolve, reject) => {
-        const started = performance.now();
-        const child = (0,external_node_child_process_.spawn)(file, args, { cwd: options.cwd, env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-        const end = (signal) => {
-            try {
-                if (child.pid !== undefined)
-                    process.kill(-child.pid, signal);
-            }
-            catch {
-                // It has just ended by itself.
-            }
-        };
-        let killer;
-        const stop = () => {
-            end('SIGTERM');
-            killer ??= setTimeout(() => end('SIGKILL'), 5000);
-        };
-        const limit = options.limit === undefined ? undefined : setTimeout(stop, options.limit);
-        options.signal?.addEventListener('abort', stop, { once: true });
-        if (options.signal?.aborted === true)
-            stop();
-        const tail = [];
-        const keep = (line) => {
-            tail.push(line);
-            if (tail.length > TAIL)
-                tail.shift();
-            options.onLine?.(line);
-        };
-        const out = collect(child.stdout, keep);
-        const err = collect(child.stderr, keep);
-        const settle = () => {
-            clearTimeout(limit);
-            clearTimeout(killer);
-            options.signal?.removeEventListener('abort', stop);
-        };
-        child.once('error', (error) => {
-            settle();
-            reject(error);
-        });
-        child.once('close', (code, signal) => {
-            settle();
-            out.end();
-            err.end();
-            resolve({ code: signal === null && code !== null ? code : undefined, stdout: out.text(), stderr: err.text(), tail, duration: Math.round(performance.now() - started) });
-        });
-    });
-}
-function collect(stream, keep) {
-    const parts = [];
-    let size = 0;
-    let rest = '';
-    stream.setEncoding('utf8');
-    stream.on('data', (part) => {
-        size += part.length;
-        if (size <= KEPT)
-            parts.push(part);
-        const lines = (rest + part).split(/\r?\n/);
-        // A progress display without line ends must not grow without end.
-        rest = (lines.pop() ?? '').slice(-10_000);
-        for (const line of lines)
-            keep(line);
-    });
-    return {
-        end() {
-            if (rest !== '')
-                keep(rest);
-        },
-        text: () => parts.join(''),
-    };
 }
 
 ;// CONCATENATED MODULE: ./build/checks/gather/git.js
@@ -90186,7 +91127,7 @@ function hasChangelogEntry(text, tag) {
 const COMMAND_LIMIT = 30 * 60_000;
 /** Finds out about the runner and the workspace, and runs the tests and the audit the config asks for. */
 async function gatherRunnerFacts(questions) {
-    const { config, workspace, env, ref, signal, secretsExcept } = questions;
+    const { config, workspace, env, ref, signal } = questions;
     const { preflight } = config;
     const optional = signal === undefined ? {} : { signal };
     const names = commandNames(config);
@@ -90196,7 +91137,7 @@ async function gatherRunnerFacts(questions) {
         workspace, env, ...optional,
         secrets: preflight.repository.secrets,
         branch: preflight.repository.branch,
-        ...(secretsExcept === undefined ? {} : { secretsExcept }),
+        secretsExcept: preflight.repository.secretsExcept,
         ...(preflight.repository.clean === undefined ? {} : { clean: preflight.repository.clean }),
         ...(preflight.repository.tag === undefined ? {} : { tag: preflight.repository.tag }),
         ...(preflight.repository.changelog === undefined ? {} : { changelog: preflight.repository.changelog }),
@@ -90444,7 +91385,7 @@ const repository = [
         id: 'preflight.repository.credentials',
         title: 'No credentials in tracked files',
         family: 'repository', scope: 'runner', requirement: ['PF-17'], severity: 'block',
-        remedy: `Change the secret where it is used (it is in the history for good), keep the new one in the environment's secrets, and remove it here. A line that only looks like one may end in "${ALLOW_MARK}".`,
+        remedy: `Change the secret where it is used (it is in the history for good), keep the new one in the environment's secrets, and remove it here. A line that only looks like one may end in "${ALLOW_MARK}"; folders of made-up ones go under preflight.repository.secrets-except.`,
         run({ repository: facts }) {
             if (facts?.credentials === undefined)
                 return undefined;
@@ -90689,6 +91630,553 @@ function drift(visit) {
     return { offset: Math.round(offset), error: Math.max(0, Math.round((answeredAt - askedAt - (end - begin)) / 2)) };
 }
 
+;// CONCATENATED MODULE: ./build/config/value-error.js
+
+/** A value that cannot be read. Its message continues a sentence about the place: `must be …, is …`. */
+class ValueError extends errors_UserError {
+    constructor(message) {
+        super(message);
+        this.name = 'ValueError';
+    }
+}
+
+;// CONCATENATED MODULE: ./build/config/duration.js
+
+const duration_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy;
+/**
+ * Reads `500ms`, `10s`, `1h30m`, `2d`, `1.5s` as milliseconds. Units go from large to small, each at most once.
+ * A number without a unit is refused: nobody can tell seconds from milliseconds. Throws ValueError.
+ */
+function parseDuration(text) {
+    const trimmed = text.trim();
+    if (/^\d+(\.\d+)?$/.test(trimmed)) {
+        throw new ValueError(`must have a unit, such as ${trimmed}s or ${trimmed}m; is \`${trimmed}\``);
+    }
+    const parts = [...trimmed.matchAll(PART)];
+    const length = parts.reduce((sum, part) => sum + part[0].length, 0);
+    const sizes = parts.map((part) => duration_UNITS[part[2]]);
+    const descending = sizes.every((size, index) => index === 0 || size < (sizes[index - 1] ?? 0));
+    if (trimmed === '' || length !== trimmed.length || !descending) {
+        throw new ValueError(`must be a duration such as 500ms, 10s, 1h30m or 2d; is \`${text}\``);
+    }
+    const total = parts.reduce((sum, part, index) => sum + Number(part[1]) * (sizes[index] ?? 0), 0);
+    const milliseconds = Math.round(total);
+    // Limits end up in timers of this process; Node fires timers beyond 2^31-1 ms at once.
+    if (milliseconds > 2_147_483_647)
+        throw new ValueError(`must be at most 24d, is \`${text}\``);
+    return milliseconds;
+}
+/** Reads an age in whole days, `90d`, as milliseconds: for stamps, which no timer has to wait for. Throws ValueError. */
+function parseDays(text) {
+    const days = /^([1-9]\d{0,3})d$/.exec(text.trim())?.[1];
+    if (days === undefined)
+        throw new ValueError(`must be a number of days such as 90d, is \`${text}\``);
+    return Number(days) * duration_UNITS.d;
+}
+/** The shortest text parseDuration reads as `milliseconds`: 5400000 → `1h30m`. */
+function duration_formatDuration(milliseconds) {
+    let rest = milliseconds;
+    let text = '';
+    for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+        const count = Math.floor(rest / duration_UNITS[unit]);
+        if (count > 0)
+            text += `${count}${unit}`;
+        rest -= count * duration_UNITS[unit];
+    }
+    return text || '0s';
+}
+
+;// CONCATENATED MODULE: ./build/config/size.js
+
+/**
+ * Decimal units count in thousands (as disk makers and networks do), binary ones in 1024 (as memory does): IEC
+ * 80000-13.
+ */
+const size_UNITS = {
+    B: 1,
+    KB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    TB: 1e12,
+    KIB: 1024,
+    MIB: 1024 ** 2,
+    GIB: 1024 ** 3,
+    TIB: 1024 ** 4,
+};
+/**
+ * Reads `4GB` (4·10⁹), `512MB`, `10KiB` (10·1024), `1.5GiB` as bytes. Letter case does not matter; `K`, `M`, `G`
+ * alone are refused, as tools disagree about them. Throws ValueError.
+ */
+function parseSize(text) {
+    const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(text.trim());
+    const unit = match?.[2]?.toUpperCase();
+    if (match !== null && unit === undefined) {
+        throw new ValueError(`must have a unit, such as ${match[1]}MB or ${match[1]}MiB; is \`${text}\``);
+    }
+    if (unit !== undefined && /^[KMGT]I?$/.test(unit)) {
+        const letter = unit[0] ?? '';
+        throw new ValueError(`must say ${letter}B (thousands) or ${letter}iB (1024s); is \`${text}\``);
+    }
+    const factor = unit === undefined ? undefined : size_UNITS[unit];
+    if (match === null || factor === undefined) {
+        throw new ValueError(`must be a size such as 512MB, 4GB or 10KiB; is \`${text}\``);
+    }
+    const bytes = Math.round(Number(match[1]) * factor);
+    if (!Number.isSafeInteger(bytes))
+        throw new ValueError(`must be smaller than 9000TB, is \`${text}\``);
+    return bytes;
+}
+/** The shortest exact text parseSize reads as `bytes`: 4000000000 → `4GB`, 1073741824 → `1GiB`. */
+function formatSize(bytes) {
+    for (const [unit, factor] of [
+        ['TB', size_UNITS.TB],
+        ['TiB', size_UNITS.TIB],
+        ['GB', size_UNITS.GB],
+        ['GiB', size_UNITS.GIB],
+        ['MB', size_UNITS.MB],
+        ['MiB', size_UNITS.MIB],
+        ['KB', size_UNITS.KB],
+        ['KiB', size_UNITS.KIB],
+    ]) {
+        if (bytes >= factor && bytes % factor === 0)
+            return `${bytes / factor}${unit}`;
+    }
+    return `${bytes}B`;
+}
+
+;// CONCATENATED MODULE: ./build/config/schema/section.js
+
+
+
+const marks = registry();
+function camel(key) {
+    return key.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase());
+}
+function kebab(key) {
+    return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+/**
+ * A codec with the type its typed form has. Encoding leaves out what is not there: zod asks for absent optional keys too.
+ * In a union over codecs the form that encoding yields must come first.
+ */
+function section_codec(input, { decode, encode }) {
+    return codec(input, custom(), {
+        decode: (value) => decode(value),
+        encode: (value) => (value === undefined ? value : encode(value)),
+    });
+}
+/**
+ * A mapping with known keys; `planned` are those of later versions, refused by name instead of as misspellings.
+ * `rules` relate its keys to one another and run even when some of them are wrong.
+ */
+function section_section(description, shape, options = {}) {
+    // One line per unknown key: issues.ts takes them apart.
+    let keys = strictObject(shape, {
+        error: (issue) => issue.code === 'unrecognized_keys'
+            ? issue.keys.map((key) => unknownKey(key, Object.keys(shape), options.planned ?? [])).join('\n')
+            : undefined,
+    });
+    if (options.rules !== undefined)
+        keys = withRules(keys, options.rules);
+    return section_codec(keys, {
+        decode: (value) => section_rename(value, camel),
+        encode: (value) => section_rename(value, kebab),
+    }).meta({ description });
+}
+/** Adds rules to a mapping or list; they also run when parts of it are wrong, so that all mistakes show at once. */
+function withRules(schema, rules) {
+    return schema.check(superRefine((value, context) => {
+        if (typeof value !== 'object' || value === null)
+            return;
+        rules(value, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
+    }, { when: () => true }));
+}
+/**
+ * A text read by one of the parsers. A plain number is refused with the parser's hint at what is missing, or with
+ * `verbatim` taken as written. `pattern` is for editors only: the parser decides.
+ */
+function parsed(parse, format, description, examples, options = {}) {
+    const hint = (issue) => typeof issue.input === 'number' ? complaint(parse, String(issue.input)) : undefined;
+    // zod publishes examples only of the side they are written in, so they belong to the text.
+    const meta = {
+        description,
+        examples: [...examples],
+        ...(options.pattern !== undefined && { pattern: options.pattern }),
+    };
+    const text = options.verbatim === true ? verbatim(meta) : schemas_string({ error: hint }).meta(meta);
+    return codec(text, custom(), {
+        decode: (value, payload) => {
+            const message = complaint(parse, value);
+            if (message === undefined)
+                return parse(value);
+            payload.issues.push({ code: 'custom', input: value, message });
+            return NEVER;
+        },
+        encode: (value) => (value === undefined ? value : format(value)),
+    })
+        .meta({ description });
+}
+/** What `parse` says against `text`, or undefined when it takes it. */
+function complaint(parse, text) {
+    try {
+        parse(text);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof ValueError)
+            return error.message;
+        throw error;
+    }
+}
+/** One value or a list of them in the file; always a list in the config. */
+function oneOrMany(item) {
+    return section_codec(union([array(item), item]), {
+        decode: (value) => (Array.isArray(value) ? value : [value]),
+        encode: (list) => list,
+    });
+}
+/**
+ * A mapping from names to values. Unlike zod's own record it looks at a value also when its name is wrong, so that no
+ * mistake hides another.
+ */
+function section_record(key, value) {
+    const { $schema: _, ...published } = toJSONSchema(key);
+    return withRules(record(schemas_string().meta(published), value), (mapping, complain) => {
+        for (const word of Object.keys(mapping)) {
+            for (const { message } of key.safeParse(word).error?.issues ?? [])
+                complain([word], message);
+        }
+    });
+}
+/** A text in which `$NAME` may stand. */
+function variable(schema) {
+    marks.add(schema, { ...marks.get(schema), variables: true });
+    return schema;
+}
+/** A text for which a plain scalar of the file is taken as written: `PORT: 3001`, `VERSION: 1.10`, `DEBUG: false`. */
+function verbatim(meta = {}) {
+    const plain = union([schemas_string(), schemas_number(), schemas_boolean()], {
+        error: ({ input }) => input === undefined
+            ? undefined
+            : `must be a text, is ${found(input)}${input === null ? '; write "" for an empty one' : ''}`,
+    })
+        .meta(meta);
+    const schema = codec(plain, schemas_string(), { decode: String, encode: (text) => text });
+    marks.add(schema, { verbatim: true });
+    return schema;
+}
+/** The same entries under changed keys. What is no mapping is left alone, for the schema to refuse. */
+function section_rename(value, change) {
+    if (typeof value !== 'object' || value === null)
+        return value;
+    return Object.fromEntries(Object.entries(value)
+        .filter(([, item]) => item !== undefined)
+        .map(([key, item]) => [change(key), item]));
+}
+
+;// CONCATENATED MODULE: ./build/config/schema/fields.js
+
+
+
+
+/** Fields that several sections share. */
+/** A duration in the file, milliseconds in the config. */
+const fields_duration = (description) => parsed(parseDuration, duration_formatDuration, description, ['500ms', '10s', '1h30m', '2d'], {
+    pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
+});
+/** A size in the file, bytes in the config. */
+const fields_size = (description) => parsed(parseSize, formatSize, description, ['512MB', '4GB', '10KiB']);
+/** A whole number from `least` to `most`; the message names both ends. */
+const whole = (least, most, description, ...examples) => {
+    const error = ({ input }) => `must be ${least}–${most}, is ${String(input)}`;
+    return schemas_int()
+        .min(least, { error })
+        .max(most, { error })
+        .meta({ description, ...(examples.length > 0 && { examples }) });
+};
+const port = (description) => whole(1, 65535, description, 3001);
+/** A text that says something. */
+const fields_text = (description, ...examples) => schemas_string()
+    .trim()
+    .min(1)
+    .meta({ description, ...(examples.length > 0 && { examples }) });
+/** One text or a list of them. */
+const fields_texts = (description, ...examples) => oneOrMany(fields_text(description, ...examples)).meta({ description });
+/** A path below some folder: relative, without `..`. Always with `/`, without `./` in front or `/` behind. */
+const relativePath = (description, ...examples) => schemas_string()
+    .refine((path) => relativeComplaint(path) === undefined, {
+    error: ({ input }) => relativeComplaint(String(input)) ?? '',
+})
+    .overwrite((path) => path
+    .replace(/^(\.\/+)+(?=.)/, '')
+    .replace(/(?<=.)\/+$/, '')
+    .replace(/\/{2,}/g, '/'))
+    .meta({ description, ...(examples.length > 0 && { examples }) });
+function relativeComplaint(path) {
+    if (path.trim() === '')
+        return 'must not be empty';
+    if (path.startsWith('/'))
+        return `must be relative, is \`${path}\``;
+    if (path.startsWith('~'))
+        return `must be relative and has no home folder to begin with, is \`${path}\``;
+    if (path.split('/').includes('..'))
+        return `must not contain \`..\`, is \`${path}\``;
+    if (/[\0\r\n]/.test(path))
+        return 'must be one line';
+    return undefined;
+}
+/** Names of apps, environments and services become parts of paths, units and process names. */
+function fields_name(what, reserved = []) {
+    return (schemas_string()
+        .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, {
+        error: ({ input }) => `must be 1–63 of a–z, 0–9 and -, beginning with a letter or digit; is \`${String(input)}\``,
+    })
+        .refine((value) => !reserved.includes(value), {
+        error: ({ input }) => `must not be \`${String(input)}\`, which is reserved`,
+    })
+        // pm2 takes a number for the id of a process, whoever owns it.
+        .refine((value) => !/^\d+$/.test(value), {
+        error: ({ input }) => `must contain a letter, is \`${String(input)}\``,
+    })
+        .meta({ description: what }));
+}
+
+;// CONCATENATED MODULE: ./build/config/schema/github.js
+
+
+
+
+/** From the worst down: what is named and everything worse must be gone. */
+const ALERT_LEVELS = ['critical', 'high', 'medium', 'low'];
+const level = (what) => schemas_enum(ALERT_LEVELS)
+    .exactOptional()
+    .meta({ description: `Refuse open alerts of ${what} that are this bad, or worse.`, examples: ['high'] });
+const alerts = section_section('Which open security alerts stop a release.', {
+    secrets: schemas_boolean().exactOptional().meta({
+        description: 'Refuse any open alert of secret scanning, which reads the history too. Needs the token of a GitHub App, or a fine-grained one, that may read secret scanning alerts.',
+    }),
+    code: level('code scanning, and of the image scanners that report to it,'),
+    dependencies: level('Dependabot'),
+});
+/** What is asked of GitHub's API. The permissions each key needs stand in actions/preflight/README.md. */
+const github = section_section('What GitHub must say of the repository and the commit that is released.', {
+    protected: schemas_boolean().exactOptional().meta({
+        description: 'The branch of preflight.repository is protected by rules in force, and the commit lies on it.',
+    }),
+    reviewed: schemas_boolean().exactOptional().meta({
+        description: 'Every commit since the last release tag belongs to a merged pull request that another person of the repository approved.',
+    }),
+    'reviewed-since': fields_text('A tag or commit to count from, in place of the last release tag: the release after which reviews began.', 'v1.4.0').exactOptional(),
+    checks: schemas_boolean().exactOptional().meta({
+        description: 'Every check run and commit status of the released commit is green; at least one has reported. The run that asks is left out, and so are earlier runs of its workflow for the same ref.',
+    }),
+    'checks-except': array(fields_text('The name of a check, as the pull request shows it.'))
+        .prefault([])
+        .meta({ description: 'Checks that do not matter here.', examples: [['docs / preview']] }),
+    alerts: alerts.prefault({}),
+    'secret-age': parsed(parseDays, duration_formatDuration, "How old a secret of the repository or of the GitHub environment of the same name may be. Needs the token of a GitHub App, or a fine-grained one, that may read secrets and environments.", ['90d'], { pattern: '^[1-9]\\d{0,3}d$' }).exactOptional(),
+    'secret-age-except': array(fields_text('The name of a secret.'))
+        .prefault([])
+        .meta({ description: 'Secrets that need no change with time.', examples: [['KNOWN_HOSTS']] }),
+});
+
+;// CONCATENATED MODULE: ./build/checks/measure/approval.js
+/** Whom GitHub lets change the repository, or its organization knows; on a public repository anyone may press "Approve". */
+const TRUSTED = new Set(['OWNER', 'MEMBER', 'COLLABORATOR']);
+const DECISIONS = new Set(['APPROVED', 'CHANGES_REQUESTED', 'DISMISSED']);
+/**
+ * Why a commit does not count as reviewed; undefined when it came in through a merged pull request that a second person
+ * approved and nobody's wish for changes is open.
+ * A merge commit has the name of who pressed the button, often the reviewer: there only the author of the pull request is
+ * no second person, for every other commit its own author neither. An approval stays when commits follow it, unless the
+ * branch's rules dismiss stale ones.
+ */
+function reviewComplaint(commit) {
+    const merged = commit.pulls.filter((pull) => pull.merged);
+    if (merged.length === 0) {
+        const open = commit.pulls.map(({ number }) => `#${number}`).join(', ');
+        return open === '' ? 'pushed without a pull request' : `its pull request ${open} is not merged`;
+    }
+    const complaints = merged.map((pull) => complaintOf(pull, commit));
+    return complaints.includes(undefined) ? undefined : complaints.join('; ');
+}
+function complaintOf(pull, commit) {
+    const name = `#${pull.number}`;
+    const decisions = new Map(pull.reviews.filter(({ state }) => DECISIONS.has(state)).map((review) => [review.user, review]));
+    const latest = [...decisions.values()];
+    const refused = latest.filter(({ state, association }) => state === 'CHANGES_REQUESTED' && TRUSTED.has(association));
+    if (refused.length > 0)
+        return `${name}: ${refused.map(({ user }) => user).join(', ')} asked for changes`;
+    const approvals = latest.filter(({ state }) => state === 'APPROVED');
+    const own = commit.merge ? [pull.author] : [pull.author, commit.author];
+    if (approvals.some(({ user, bot, association }) => !bot && TRUSTED.has(association) && !own.includes(user)))
+        return undefined;
+    if (approvals.length === 0)
+        return `${name} has no approval`;
+    const why = approvals.map(({ user, bot, association }) => `${user} is ${bot ? 'a bot' : own.includes(user) ? 'the author' : `to the repository only ${association.toLowerCase().replaceAll('_', ' ')}`}`);
+    return `${name} is approved by nobody who counts: ${why.join(', ')}`;
+}
+
+;// CONCATENATED MODULE: ./build/checks/github.js
+
+
+
+
+
+/** Any of these keeps the history of a branch from being rewritten by a push. */
+const KEEPING = ['pull_request', 'non_fast_forward', 'update'];
+const GREEN = new Set(['success', 'neutral', 'skipped']);
+const RUNNING = new Set(['queued', 'in_progress', 'waiting', 'requested', 'pending', 'expected']);
+const DAY = 86_400_000;
+const github_github = [
+    {
+        id: 'preflight.github.branch-protected',
+        title: 'The release branch is protected on GitHub',
+        family: 'github', scope: 'github', requirement: ['PF-28'], severity: 'block',
+        remedy: 'In the repository: Settings → Rules → Rulesets: a ruleset for the branch, active, with "Require a pull request before merging" and "Block force pushes".',
+        run({ branch }, { config }) {
+            if (config.preflight.github?.protected !== true)
+                return undefined;
+            return judge(branch, 'rules in force that keep its history', ({ name, classic, rules }, expected) => {
+                const kinds = [...new Set(rules)];
+                const observed = classic ? `${name}: branch protection` : `${name}: ${kinds.length === 0 ? 'no rule' : kinds.join(', ')}`;
+                return verdict(classic || kinds.some((kind) => KEEPING.includes(kind)), observed, expected);
+            });
+        },
+    },
+    {
+        id: 'preflight.github.branch-contains',
+        title: 'The released commit is on the branch on GitHub',
+        family: 'github', scope: 'github', requirement: ['PF-28'], severity: 'block',
+        remedy: 'Merge first, then tag the commit on the branch.',
+        run({ branch }, { config }) {
+            if (config.preflight.github?.protected !== true)
+                return undefined;
+            return judge(branch, `on ${config.preflight.repository.branch}`, ({ name, commit, contains }, expected) => verdict(contains, `${github_short(commit)} is ${contains ? '' : 'not '}on ${name}`, expected));
+        },
+    },
+    {
+        id: 'preflight.github.reviewed',
+        title: 'Every change since the last release was reviewed',
+        family: 'github', scope: 'github', requirement: ['PF-29'], severity: 'block',
+        remedy: 'Have the named pull requests approved by another person with access to the repository (an approval counts after the merge too); bring direct pushes in again through one.',
+        run({ changes }, { config }) {
+            if (config.preflight.github?.reviewed !== true)
+                return undefined;
+            return judge(changes, 'a merged and approved pull request for every commit', ({ since, commits }, expected) => {
+                const lacking = commits.flatMap((commit) => {
+                    const complaint = reviewComplaint(commit);
+                    return complaint === undefined ? [] : [`${github_short(commit.sha)} "${commit.title}" by ${commit.author}: ${complaint}`];
+                });
+                const count = `${formatCount(commits.length, 'commit')} since ${since}`;
+                return lacking.length === 0
+                    ? pass(commits.length === 0 ? `no commit since ${since}` : `${count}, all reviewed`, expected)
+                    : fail(`${lacking.length} of ${count}: ${list(lacking)}`, expected, { data: { since, lacking } });
+            });
+        },
+    },
+    {
+        id: 'preflight.github.checks',
+        title: 'All checks of the released commit are green',
+        family: 'github', scope: 'github', requirement: ['PF-30'], severity: 'block',
+        remedy: 'Wait for those that run, mend what is red. What does not matter for a release goes under preflight.github.checks-except.',
+        run({ reports: answer }, { config }) {
+            if (config.preflight.github?.checks !== true)
+                return undefined;
+            const except = new Set(config.preflight.github.checksExcept);
+            return judge(answer, 'all green', ({ commit, reports }, expected) => {
+                const asked = reports.filter(({ name }) => !except.has(name));
+                if (asked.length === 0) {
+                    return fail(`no check has reported on ${github_short(commit)}`, expected, { remedy: 'Let the tests run on this commit: a workflow for pushes to the branch, or for tags. The run that asks does not count.' });
+                }
+                const red = asked.filter(({ state }) => !GREEN.has(state));
+                const running = red.filter(({ state }) => RUNNING.has(state)).length;
+                const shown = list(red.map(({ name, state }) => `${name}: ${state.replace('_', ' ')}`));
+                return red.length === 0
+                    ? pass(`${formatCount(asked.length, 'check')} of ${github_short(commit)}, all green`, expected)
+                    : fail(`${github_short(commit)}: ${shown}`, expected, running === red.length ? { remedy: 'Wait until they have ended, then start again; jobs of the same workflow are ordered with `needs`.' } : {});
+            });
+        },
+    },
+    {
+        id: 'preflight.github.secret-alerts',
+        title: 'No open alert of secret scanning',
+        family: 'github', scope: 'github', requirement: ['PF-17', 'PF-34'], severity: 'block',
+        remedy: 'Revoke each secret where it is used, then close its alert under Security → Secret scanning: it is in the history for good.',
+        run({ secretAlerts }, { config }) {
+            if (config.preflight.github?.alerts.secrets !== true)
+                return undefined;
+            return judge(secretAlerts, 'no open alert', (alerts, expected) => alertsOutcome(alerts, alerts, expected));
+        },
+    },
+    {
+        id: 'preflight.github.code-alerts',
+        title: 'No grave open alert of code scanning',
+        family: 'github', scope: 'github', requirement: ['PF-34'], severity: 'block',
+        remedy: 'Mend them, or dismiss them with a reason under Security → Code scanning.',
+        run: ({ codeAlerts }, { config }) => graded(codeAlerts, config.preflight.github?.alerts.code),
+    },
+    {
+        id: 'preflight.github.dependency-alerts',
+        title: 'No grave open alert of Dependabot',
+        family: 'github', scope: 'github', requirement: ['PF-34'], severity: 'block',
+        remedy: 'Update the packages, or dismiss the alerts with a reason under Security → Dependabot.',
+        run: ({ dependencyAlerts }, { config }) => graded(dependencyAlerts, config.preflight.github?.alerts.dependencies),
+    },
+    {
+        id: 'preflight.github.secret-age',
+        title: 'Secrets were changed within their time',
+        family: 'github', scope: 'github', requirement: ['PF-18'], severity: 'block',
+        remedy: 'Make new values where the secrets are used and set them under Settings → Secrets and variables, or with gh secret set. Those that need no change go under preflight.github.secret-age-except.',
+        run({ secrets }, { config, environmentName, now }) {
+            const limit = config.preflight.github?.secretAge;
+            if (limit === undefined)
+                return undefined;
+            const except = config.preflight.github?.secretAgeExcept ?? [];
+            return judge(secrets, `set within the last ${limit / DAY} days`, ({ environment, repository }, expected) => {
+                const places = `of the repository and of ${environment === undefined ? `no environment ${environmentName}, which GitHub does not have` : `the environment ${environmentName}`}`;
+                // The environment's secret hides the repository's of the same name.
+                const effective = new Map([...repository, ...(environment ?? [])].map((secret) => [secret.name, secret]));
+                const asked = [...effective.values()].filter(({ name }) => !except.includes(name));
+                if (asked.length === 0)
+                    return fail(`there is no secret ${places}`, expected, { remedy: 'Is the environment named as in slipway.yml, and are the secrets kept on GitHub? If they are kept elsewhere, take secret-age out.' });
+                const old = asked.filter((secret) => !(now.getTime() - Date.parse(secret.updated) <= limit));
+                return old.length === 0
+                    ? pass(`${formatCount(asked.length, 'secret')} ${places}, the oldest ${Math.max(...asked.map((secret) => daysOf(secret, now)))} days old`, expected)
+                    : fail(list(old.map((secret) => `${secret.name}: ${daysOf(secret, now)} days`)), expected);
+            });
+        },
+    },
+];
+/** A question that was asked for and has no answer has failed: a missing permission must not open the gate. */
+function judge(answer, expected, outcome) {
+    if (answer === undefined)
+        return fail('GitHub was not asked', expected, { remedy: 'Give a token: the input github-token, or GITHUB_TOKEN in a terminal.' });
+    if ('value' in answer)
+        return outcome(answer.value, expected);
+    return fail(answer.problem, expected, answer.remedy === undefined ? {} : { remedy: answer.remedy });
+}
+function graded(answer, level) {
+    if (level === undefined)
+        return undefined;
+    const counted = ALERT_LEVELS.slice(0, ALERT_LEVELS.indexOf(level) + 1);
+    return judge(answer, `none open that is ${counted.join(', ')}`, (alerts, expected) => 
+    // What GitHub gives no severity for is not known to be harmless.
+    alertsOutcome(alerts.filter(({ severity }) => severity === 'unknown' || counted.includes(severity)), alerts, expected));
+}
+function alertsOutcome(grave, all, expected) {
+    if (grave.length === 0)
+        return pass(all.length === 0 ? 'none open' : `${all.length} open, none of them so bad`, expected);
+    return fail(`${grave.length} open: ${list(grave.map(({ number, what, severity }) => `#${number} ${what}${severity === 'unknown' ? '' : ` (${severity})`}`))}`, expected);
+}
+function daysOf({ updated }, now) {
+    return Math.floor((now.getTime() - Date.parse(updated)) / DAY);
+}
+function github_short(commit) {
+    return commit.slice(0, 7);
+}
+
 ;// CONCATENATED MODULE: ./build/checks/monitors.js
 
 
@@ -90804,16 +92292,16 @@ const permissions = [
         title: 'The root folder belongs to this app',
         family: 'permissions', scope: 'host', requirement: [], severity: 'block',
         remedy: 'Choose an empty folder of its own for the app (environments.<name>.root). Nothing was written there.',
-        run({ facts: { root } }, { config }) {
-            const expected = `a folder of ${config.app} alone, empty, or not there yet`;
+        run({ facts: { root } }, { config, environmentName }) {
+            const expected = `a folder of ${config.app} in ${environmentName} alone, empty, or not there yet`;
             if (root.exists === 'not-a-folder')
                 return fail(`${root.path} is not a folder`, expected);
             if (root.exists === 'no')
                 return pass(`${root.path} is not there yet`, expected);
-            if (root.app === config.app)
-                return pass(`${root.path} of ${config.app}`, expected);
+            if (root.app === config.app && root.environment === environmentName)
+                return pass(`${root.path} of ${config.app} in ${environmentName}`, expected);
             if (root.app !== undefined)
-                return fail(`${root.path} belongs to the app ${root.app}`, expected);
+                return fail(`${root.path} belongs to ${root.app} in ${root.environment ?? 'no environment'}`, expected);
             return verdict(root.content === '', root.content === '' ? `${root.path} is empty` : `${root.path} holds ${root.content}`, expected);
         },
     },
@@ -90908,7 +92396,7 @@ const ports = [
         title: 'The app\'s ports are free or its own',
         family: 'ports', scope: 'host', requirement: ['PF-09'], severity: 'block',
         remedy: 'Stop what holds the port, or give the service another port in slipway.yml.',
-        run({ facts }, { config }) {
+        run({ facts }, { config, environmentName }) {
             const wanted = Object.entries(config.services).flatMap(([name, service]) => (service.port === undefined ? [] : [{ name, port: service.port }]));
             if (wanted.length === 0)
                 return undefined;
@@ -90917,7 +92405,8 @@ const ports = [
             // Without the right to see the holder, a port that is taken may still be the app's (another user's unit).
             const foreign = states.filter(({ holders }) => holders.some(({ own }) => own === 'no'));
             const unseen = states.filter(({ holders }) => holders.length > 0 && holders.every(({ own }) => own === 'unknown'));
-            const blocked = facts.root.app === config.app ? foreign : [...foreign, ...unseen];
+            const installed = facts.root.app === config.app && facts.root.environment === environmentName;
+            const blocked = installed ? foreign : [...foreign, ...unseen];
             if (blocked.length > 0) {
                 return fail(blocked.map(({ port, holders }) => `${port} is held by ${ports_describe(holders)}`).join('; '), `${expected}: free or the app's own`, {
                     remedy: `On the host: sudo ss -ltnp 'sport = :${blocked[0]?.port ?? ''}' names the process. Stop it, or give the service another port in slipway.yml.`,
@@ -91004,16 +92493,6 @@ function ending({ command, code, tail }) {
 }
 function percent(share) {
     return `${(Math.floor(share * 1000) / 10).toString()} %`;
-}
-
-;// CONCATENATED MODULE: ./build/config/value-error.js
-
-/** A value that cannot be read. Its message continues a sentence about the place: `must be …, is …`. */
-class ValueError extends errors_UserError {
-    constructor(message) {
-        super(message);
-        this.name = 'ValueError';
-    }
 }
 
 ;// CONCATENATED MODULE: ./build/config/version-range.js
@@ -91753,9 +93232,10 @@ function names(settings) {
 
 
 
+
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 const catalogue = [
-    ...repository, ...runner_runner, ...quality, ...bundle, ...variables, ...network, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
+    ...repository, ...github_github, ...runner_runner, ...quality, ...bundle, ...variables, ...network, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
 ];
 /** The page docs/checks.md: a test keeps it current. */
 function renderCatalogue() {
@@ -91814,9 +93294,10 @@ function fingerprints(app, entries, names) {
 
 
 
+
 /**
  * Puts every check of the catalogue to the facts and returns the records, also told to `reporter`.
- * @throws UserError when the config has no such environment.
+ * @throws UserError when the config has no such environment, or gives a severity to no check.
  * Checks of hosts that could not be reached are not asked: `preflight.network.ssh` says why.
  */
 function runPreflight(input) {
@@ -91825,10 +93306,11 @@ function runPreflight(input) {
     const context = {
         config, environment, environmentName: input.environment, now, ...(input.release === undefined ? {} : { release: input.release }),
     };
+    refuseUnknownNames(config.preflight.severity);
     const settings = settingsOf(config, input.appEnv, input.lookup, input.elsewhere);
     const records = [];
     for (const check of catalogue) {
-        const severity = severityOf(check, config.preflight.severity);
+        const severity = run_severityOf(check, config.preflight.severity);
         if (severity === 'off')
             continue;
         for (const [subject, outcome] of ask(check, input, settings, context)) {
@@ -91844,19 +93326,35 @@ function runPreflight(input) {
 function ask(check, input, settings, context) {
     switch (check.scope) {
         case 'runner': return input.runner === undefined ? [] : [['runner', check.run(input.runner, context)]];
+        case 'github': return [[input.github?.repository ?? 'GitHub', check.run(input.github ?? {}, context)]];
         case 'environment': return [[context.environmentName, check.run(settings, context)]];
         case 'visit': return input.hosts.map((visit) => [visit.host.name, check.run(visit, context)]);
         case 'host': return input.hosts.map((visit) => [visit.host.name, visit.facts === undefined ? undefined : check.run({ ...visit, facts: visit.facts }, context)]);
     }
 }
+/** A misspelt name would leave a check as strict, or as lax, as nobody wanted. */
+function refuseUnknownNames(configured) {
+    const unknown = Object.keys(configured).filter((name) => !catalogue.some((check) => matches(check.id, name)));
+    if (unknown.length === 0)
+        return;
+    const families = [...new Set(catalogue.map(({ family }) => family))].join(', ');
+    throw new errors_UserError(`preflight.severity names no check: ${unknown.join(', ')}`, {
+        remedy: `Name a check as docs/checks.md does, or a family: ${families}.`,
+    });
+}
+function fullName(name) {
+    return name === 'preflight' || name.startsWith('preflight.') ? name : `preflight.${name}`;
+}
+function matches(id, name) {
+    return id === fullName(name) || id.startsWith(`${fullName(name)}.`);
+}
 /** The longest matching entry of `preflight.severity` decides: a whole id or the beginning of one, up to a dot. */
-function severityOf(check, configured) {
+function run_severityOf(check, configured) {
     let best = 0;
     let severity = check.severity;
     for (const [name, wanted] of Object.entries(configured)) {
-        const full = name === 'preflight' || name.startsWith('preflight.') ? name : `preflight.${name}`;
-        if ((check.id === full || check.id.startsWith(`${full}.`)) && full.length > best) {
-            best = full.length;
+        if (matches(check.id, name) && fullName(name).length > best) {
+            best = fullName(name).length;
             severity = wanted;
         }
     }
@@ -91939,15 +93437,16 @@ function renderTable(records, width = 120) {
 
 
 /**
- * Preflight: asks runner, repository, hosts and environment everything the catalogue knows; all hosts at once, one round
+ * Preflight: asks runner, repository, GitHub, hosts and environment everything the catalogue knows; all hosts at once, one round
  * trip each. Changes nothing.
  * @throws UserError when a check that blocks has failed.
  */
 async function preflight(context, options) {
     const { config, environment, environmentName, credentials, reporter, signal } = context;
     const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
-        const [runner, ...hosts] = await Promise.all([
+        const [runner, github, ...hosts] = await Promise.all([
             gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
+            config.preflight.github === undefined ? undefined : context.repositoryState?.(options.tag),
             ...environment.hosts.map(async (host) => {
                 const started = performance.now();
                 try {
@@ -91966,17 +93465,17 @@ async function preflight(context, options) {
                 catch (error) {
                     if (!(error instanceof errors_UserError))
                         throw error;
-                    return failedVisit(host, error);
+                    return failedVisit(host, error, host.jump === undefined ? undefined : await probeDirect(host.address, host.port));
                 }
             }),
         ]);
         const found = runPreflight({
             config, environment: environmentName, hosts, runner, reporter, now: context.now(),
             lookup: context.lookup,
+            ...(github === undefined ? {} : { github }),
             ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
         });
-        for (const line of renderTable(found).split('\n'))
-            reporter.line('', line);
+        reporter.block(renderTable(found));
         return found;
     });
     const failed = records.filter(({ status }) => status === 'fail');
@@ -95687,7 +97186,7 @@ function compareString(a, b, op) {
 
 
 
-function compare(a, b, op) {
+function compare_compare(a, b, op) {
     const leftValue = isNodeList(a) && a.length === 1 ? a[0] : a;
     const leftType = getType(leftValue);
     const rightValue = isNodeList(b) && b.length === 1 ? b[0] : b;
@@ -95883,7 +97382,7 @@ function evalComparable(ctx, item, node) {
 function evalComparisonExpr(ctx, item, node) {
     const leftValue = evalComparable(ctx, item, node.left);
     const rightValue = evalComparable(ctx, item, node.right);
-    return compare(leftValue, rightValue, node.op);
+    return compare_compare(leftValue, rightValue, node.op);
 }
 ;// CONCATENATED MODULE: ./node_modules/jsonpath-rfc9535/dist/esm/core/visitors/filter-selector.js
 
@@ -96227,104 +97726,6 @@ function batchExec(input, expressionToCallback, errorCallback) {
         }
     }
 }
-;// CONCATENATED MODULE: ./build/config/duration.js
-
-const duration_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy;
-/**
- * Reads `500ms`, `10s`, `1h30m`, `2d`, `1.5s` as milliseconds. Units go from large to small, each at most once.
- * A number without a unit is refused: nobody can tell seconds from milliseconds. Throws ValueError.
- */
-function parseDuration(text) {
-    const trimmed = text.trim();
-    if (/^\d+(\.\d+)?$/.test(trimmed)) {
-        throw new ValueError(`must have a unit, such as ${trimmed}s or ${trimmed}m; is \`${trimmed}\``);
-    }
-    const parts = [...trimmed.matchAll(PART)];
-    const length = parts.reduce((sum, part) => sum + part[0].length, 0);
-    const sizes = parts.map((part) => duration_UNITS[part[2]]);
-    const descending = sizes.every((size, index) => index === 0 || size < (sizes[index - 1] ?? 0));
-    if (trimmed === '' || length !== trimmed.length || !descending) {
-        throw new ValueError(`must be a duration such as 500ms, 10s, 1h30m or 2d; is \`${text}\``);
-    }
-    const total = parts.reduce((sum, part, index) => sum + Number(part[1]) * (sizes[index] ?? 0), 0);
-    const milliseconds = Math.round(total);
-    // Limits end up in timers of this process; Node fires timers beyond 2^31-1 ms at once.
-    if (milliseconds > 2_147_483_647)
-        throw new ValueError(`must be at most 24d, is \`${text}\``);
-    return milliseconds;
-}
-/** The shortest text parseDuration reads as `milliseconds`: 5400000 → `1h30m`. */
-function duration_formatDuration(milliseconds) {
-    let rest = milliseconds;
-    let text = '';
-    for (const unit of ['d', 'h', 'm', 's', 'ms']) {
-        const count = Math.floor(rest / duration_UNITS[unit]);
-        if (count > 0)
-            text += `${count}${unit}`;
-        rest -= count * duration_UNITS[unit];
-    }
-    return text || '0s';
-}
-
-;// CONCATENATED MODULE: ./build/config/size.js
-
-/**
- * Decimal units count in thousands (as disk makers and networks do), binary ones in 1024 (as memory does): IEC
- * 80000-13.
- */
-const size_UNITS = {
-    B: 1,
-    KB: 1e3,
-    MB: 1e6,
-    GB: 1e9,
-    TB: 1e12,
-    KIB: 1024,
-    MIB: 1024 ** 2,
-    GIB: 1024 ** 3,
-    TIB: 1024 ** 4,
-};
-/**
- * Reads `4GB` (4·10⁹), `512MB`, `10KiB` (10·1024), `1.5GiB` as bytes. Letter case does not matter; `K`, `M`, `G`
- * alone are refused, as tools disagree about them. Throws ValueError.
- */
-function parseSize(text) {
-    const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(text.trim());
-    const unit = match?.[2]?.toUpperCase();
-    if (match !== null && unit === undefined) {
-        throw new ValueError(`must have a unit, such as ${match[1]}MB or ${match[1]}MiB; is \`${text}\``);
-    }
-    if (unit !== undefined && /^[KMGT]I?$/.test(unit)) {
-        const letter = unit[0] ?? '';
-        throw new ValueError(`must say ${letter}B (thousands) or ${letter}iB (1024s); is \`${text}\``);
-    }
-    const factor = unit === undefined ? undefined : size_UNITS[unit];
-    if (match === null || factor === undefined) {
-        throw new ValueError(`must be a size such as 512MB, 4GB or 10KiB; is \`${text}\``);
-    }
-    const bytes = Math.round(Number(match[1]) * factor);
-    if (!Number.isSafeInteger(bytes))
-        throw new ValueError(`must be smaller than 9000TB, is \`${text}\``);
-    return bytes;
-}
-/** The shortest exact text parseSize reads as `bytes`: 4000000000 → `4GB`, 1073741824 → `1GiB`. */
-function formatSize(bytes) {
-    for (const [unit, factor] of [
-        ['TB', size_UNITS.TB],
-        ['TiB', size_UNITS.TIB],
-        ['GB', size_UNITS.GB],
-        ['GiB', size_UNITS.GIB],
-        ['MB', size_UNITS.MB],
-        ['MiB', size_UNITS.MIB],
-        ['KB', size_UNITS.KB],
-        ['KiB', size_UNITS.KIB],
-    ]) {
-        if (bytes >= factor && bytes % factor === 0)
-            return `${bytes / factor}${unit}`;
-    }
-    return `${bytes}B`;
-}
-
 ;// CONCATENATED MODULE: ./build/config/comparison.js
 
 
@@ -97056,7 +98457,7 @@ async function runHttpStep(step, place, lookup, session, context) {
         const journey = await follow(outgoing, session.jar, step.redirects, context.http ?? {}, step.timeout, context.signal);
         const answer = new Answer(journey.answer, journey.time);
         const data = { ...base.data, ...measures(answer, journey.hops) };
-        return { ...base, ...await judge(answer, journey.hops, { ...step, expect }, session, context), data };
+        return { ...base, ...await step_judge(answer, journey.hops, { ...step, expect }, session, context), data };
     }
     catch (error) {
         if (!(error instanceof ProbeError))
@@ -97071,7 +98472,7 @@ function measures(answer, hops) {
         ...(hops.length === 0 ? {} : { redirects: hops.map((hop) => ({ status: hop.status, from: scrub(hop.from), to: scrub(hop.to) })) }),
     };
 }
-async function judge(answer, hops, step, session, context) {
+async function step_judge(answer, hops, step, session, context) {
     const findings = checkExpectations(answer, step.expect, context.release);
     const failed = findings.filter(({ ok }) => !ok);
     const way = hops.map((hop) => `${hop.status} ${scrub(hop.from)} → ${scrub(hop.to)}`);
@@ -99558,6 +100959,7 @@ async function runSmoke(scenarios, context) {
 
 
 
+
 /**
  * Smoke: runs every scenario against the environment's URL; when all pass, the live release is confirmed as good.
  * @throws UserError naming the scenarios that failed.
@@ -99584,7 +100986,8 @@ async function smoke(context, options) {
 /** The scenarios alone. `release`: what the app should report. */
 async function runSmokeOn(context, release, options = {}) {
     const { config, environmentName, reporter, signal, workspace, lookup } = context;
-    const records = await runSmoke(config.smoke, {
+    const scenarios = options.skipWithoutValues === true ? runnable(context) : config.smoke;
+    const records = await runSmoke(scenarios, {
         baseUrl: baseUrl(context, options.url),
         lookup,
         release,
@@ -99604,6 +101007,25 @@ async function runSmokeOn(context, release, options = {}) {
             remedy: `To go back: slipway rollback ${environmentName}`,
         });
     }
+}
+/**
+ * The scenarios whose variables all have values. A rollback on the worst day must not fail because nobody had the smoke
+ * user's password at hand: what cannot be asked is said and passed over.
+ */
+function runnable(context) {
+    const captured = new Set(context.config.smoke.flatMap(({ steps }) => steps.flatMap((step) => ('capture' in step ? Object.keys(step.capture) : []))));
+    return context.config.smoke.filter((scenario) => {
+        const missing = variablesIn(scenario.steps).filter((name) => !captured.has(name) && context.lookup(name) === undefined);
+        if (missing.length === 0)
+            return true;
+        const observed = `not run: no value for ${missing.join(', ')}`;
+        context.reporter.warn(`smoke: ${scenario.name}: ${observed}`);
+        context.reporter.evidence({
+            id: 'smoke.without-values', phase: 'smoke', title: scenario.name, subject: context.environmentName, status: 'skip', observed,
+            remedy: 'Give the variables in `app-env` or in the environment, then run `slipway smoke`.', at: context.now().toISOString(), duration: 0,
+        });
+        return false;
+    });
 }
 /** Makes the release good, if it is still the one that was tested. */
 async function confirmAfterSmoke(context, session, tested) {
@@ -99635,6 +101057,7 @@ function baseUrl(context, override) {
 }
 
 ;// CONCATENATED MODULE: ./build/commands/rollback.js
+
 
 
 
@@ -99689,8 +101112,10 @@ async function rollbackOn(context, session, options) {
         const marks = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
         return host.finish(marks);
     });
+    // The site is back; a cache that could not be cleared is red, and no reason to leave the good release again.
+    await runAfterSwitch(context, members, target);
     if (context.config.smoke.length > 0)
-        await reporter.group('Smoke', () => runSmokeOn(context, target));
+        await reporter.group('Smoke', () => runSmokeOn(context, target, { skipWithoutValues: true }));
     measure(context, performance.now() - started);
 }
 /** The time a rollback took against its budget (RB-06): over it is a warning, the site is back all the same. */
@@ -99715,7 +101140,7 @@ async function chooseTarget(context, session, options) {
             if (broken.length === 0)
                 return id;
             if (options.release !== undefined)
-                throw new errors_UserError(broken.join('\n'), { remedy: 'Nothing was stopped. Name another release: `slipway releases <environment>` lists them.' });
+                throw new errors_UserError(broken.join('\n'), { remedy: `Nothing was stopped. Name another release; to list them: slipway releases ${context.environmentName}` });
             for (const text of broken)
                 context.reporter.warn(`passed over: ${text}`);
         }
@@ -99814,16 +101239,29 @@ async function goLive(context, options) {
 /** Rolls back after a red smoke; returns the error that ends the run. */
 async function goBack(context, session, release, cause) {
     context.reporter.error(cause.message);
+    const { previousRelease, hosts } = context.outputs;
+    const began = new Map(hosts);
+    // What was live before is what was live before this run, not before its way back.
+    const restore = () => {
+        if (previousRelease === undefined)
+            delete context.outputs.previousRelease;
+        else
+            context.outputs.previousRelease = previousRelease;
+        for (const [host, { after }] of hosts)
+            hosts.set(host, { before: began.get(host)?.before ?? '', after });
+    };
     try {
-        await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: `smoke failed: ${cause.message.slice(0, 300)}` });
+        await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: cause.message.replace(/\s+/g, ' ').slice(0, 200) });
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
+        restore();
         context.outputs.release = release;
         context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
-        return new errors_UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof errors_UserError && error.remedy !== undefined ? error.remedy : 'Look at the hosts now: slipway status <environment>.' });
+        return new errors_UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof errors_UserError && error.remedy !== undefined ? error.remedy : `Look at the hosts now: slipway status ${context.environmentName}` });
     }
     const live = context.outputs.release ?? '';
+    restore();
     context.outputs.release = release;
     context.outputs.switched = false;
     context.outputs.outcome = `${release} failed smoke; went back to ${live}`;
@@ -99971,136 +101409,6 @@ function isOtherKind(issue) {
     return issue.path.length === 0 && kinds.includes(issue.code);
 }
 
-;// CONCATENATED MODULE: ./build/config/schema/section.js
-
-
-
-const marks = registry();
-function camel(key) {
-    return key.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase());
-}
-function kebab(key) {
-    return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-/**
- * A codec with the type its typed form has. Encoding leaves out what is not there: zod asks for absent optional keys too.
- * In a union over codecs the form that encoding yields must come first.
- */
-function section_codec(input, { decode, encode }) {
-    return codec(input, custom(), {
-        decode: (value) => decode(value),
-        encode: (value) => (value === undefined ? value : encode(value)),
-    });
-}
-/**
- * A mapping with known keys; `planned` are those of later versions, refused by name instead of as misspellings.
- * `rules` relate its keys to one another and run even when some of them are wrong.
- */
-function section_section(description, shape, options = {}) {
-    // One line per unknown key: issues.ts takes them apart.
-    let keys = strictObject(shape, {
-        error: (issue) => issue.code === 'unrecognized_keys'
-            ? issue.keys.map((key) => unknownKey(key, Object.keys(shape), options.planned ?? [])).join('\n')
-            : undefined,
-    });
-    if (options.rules !== undefined)
-        keys = withRules(keys, options.rules);
-    return section_codec(keys, {
-        decode: (value) => section_rename(value, camel),
-        encode: (value) => section_rename(value, kebab),
-    }).meta({ description });
-}
-/** Adds rules to a mapping or list; they also run when parts of it are wrong, so that all mistakes show at once. */
-function withRules(schema, rules) {
-    return schema.check(superRefine((value, context) => {
-        if (typeof value !== 'object' || value === null)
-            return;
-        rules(value, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
-    }, { when: () => true }));
-}
-/**
- * A text read by one of the parsers. A plain number is refused with the parser's hint at what is missing, or with
- * `verbatim` taken as written. `pattern` is for editors only: the parser decides.
- */
-function parsed(parse, format, description, examples, options = {}) {
-    const hint = (issue) => typeof issue.input === 'number' ? complaint(parse, String(issue.input)) : undefined;
-    // zod publishes examples only of the side they are written in, so they belong to the text.
-    const meta = {
-        description,
-        examples: [...examples],
-        ...(options.pattern !== undefined && { pattern: options.pattern }),
-    };
-    const text = options.verbatim === true ? verbatim(meta) : schemas_string({ error: hint }).meta(meta);
-    return codec(text, custom(), {
-        decode: (value, payload) => {
-            const message = complaint(parse, value);
-            if (message === undefined)
-                return parse(value);
-            payload.issues.push({ code: 'custom', input: value, message });
-            return NEVER;
-        },
-        encode: (value) => (value === undefined ? value : format(value)),
-    })
-        .meta({ description });
-}
-/** What `parse` says against `text`, or undefined when it takes it. */
-function complaint(parse, text) {
-    try {
-        parse(text);
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof ValueError)
-            return error.message;
-        throw error;
-    }
-}
-/** One value or a list of them in the file; always a list in the config. */
-function oneOrMany(item) {
-    return section_codec(union([array(item), item]), {
-        decode: (value) => (Array.isArray(value) ? value : [value]),
-        encode: (list) => list,
-    });
-}
-/**
- * A mapping from names to values. Unlike zod's own record it looks at a value also when its name is wrong, so that no
- * mistake hides another.
- */
-function section_record(key, value) {
-    const { $schema: _, ...published } = toJSONSchema(key);
-    return withRules(record(schemas_string().meta(published), value), (mapping, complain) => {
-        for (const word of Object.keys(mapping)) {
-            for (const { message } of key.safeParse(word).error?.issues ?? [])
-                complain([word], message);
-        }
-    });
-}
-/** A text in which `$NAME` may stand. */
-function variable(schema) {
-    marks.add(schema, { ...marks.get(schema), variables: true });
-    return schema;
-}
-/** A text for which a plain scalar of the file is taken as written: `PORT: 3001`, `VERSION: 1.10`, `DEBUG: false`. */
-function verbatim(meta = {}) {
-    const plain = union([schemas_string(), schemas_number(), schemas_boolean()], {
-        error: ({ input }) => input === undefined
-            ? undefined
-            : `must be a text, is ${found(input)}${input === null ? '; write "" for an empty one' : ''}`,
-    })
-        .meta(meta);
-    const schema = codec(plain, schemas_string(), { decode: String, encode: (text) => text });
-    marks.add(schema, { verbatim: true });
-    return schema;
-}
-/** The same entries under changed keys. What is no mapping is left alone, for the schema to refuse. */
-function section_rename(value, change) {
-    if (typeof value !== 'object' || value === null)
-        return value;
-    return Object.fromEntries(Object.entries(value)
-        .filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [change(key), item]));
-}
-
 ;// CONCATENATED MODULE: ./build/config/marked-places.js
 
 /** The places in `value` (the file's side) that `schema` marks with `mark`, in the order of the file. Each path once. */
@@ -100113,7 +101421,7 @@ function markedPlaces(schema, mark, value) {
     return [...places.values()];
 }
 function walk(schema, value, path, visit) {
-    if (value === undefined)
+    if (!takes(schema, value))
         return;
     visit(schema, path, value);
     const def = schema._zod.def;
@@ -100148,6 +101456,31 @@ function walk(schema, value, path, visit) {
             return;
         default:
             return;
+    }
+}
+/** Whether a value is of the kind a schema takes: which alternative of a union is meant. */
+function takes(schema, value) {
+    const def = schema._zod.def;
+    switch (def.type) {
+        case 'optional':
+        case 'prefault':
+        case 'default':
+            return value !== undefined && takes(def.innerType, value);
+        case 'pipe':
+            return takes(def.in, value);
+        case 'lazy':
+            return takes(def.getter(), value);
+        case 'union':
+            return def.options.some((option) => takes(option, value));
+        case 'array':
+            return Array.isArray(value);
+        case 'object':
+        case 'record':
+            return isMapping(value);
+        case 'unknown':
+            return value !== undefined;
+        default:
+            return value !== undefined && !Array.isArray(value) && !isMapping(value);
     }
 }
 function isMapping(value) {
@@ -100220,73 +101553,6 @@ function readPort(port, text) {
         throw new ValueError(`must end in a port 1–65535, is \`${text}\``);
     }
     return number;
-}
-
-;// CONCATENATED MODULE: ./build/config/schema/fields.js
-
-
-
-
-/** Fields that several sections share. */
-/** A duration in the file, milliseconds in the config. */
-const fields_duration = (description) => parsed(parseDuration, duration_formatDuration, description, ['500ms', '10s', '1h30m', '2d'], {
-    pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
-});
-/** A size in the file, bytes in the config. */
-const fields_size = (description) => parsed(parseSize, formatSize, description, ['512MB', '4GB', '10KiB']);
-/** A whole number from `least` to `most`; the message names both ends. */
-const whole = (least, most, description, ...examples) => {
-    const error = ({ input }) => `must be ${least}–${most}, is ${String(input)}`;
-    return schemas_int()
-        .min(least, { error })
-        .max(most, { error })
-        .meta({ description, ...(examples.length > 0 && { examples }) });
-};
-const port = (description) => whole(1, 65535, description, 3001);
-/** A text that says something. */
-const fields_text = (description, ...examples) => schemas_string()
-    .trim()
-    .min(1)
-    .meta({ description, ...(examples.length > 0 && { examples }) });
-/** One text or a list of them. */
-const fields_texts = (description, ...examples) => oneOrMany(fields_text(description, ...examples)).meta({ description });
-/** A path below some folder: relative, without `..`. Always with `/`, without `./` in front or `/` behind. */
-const relativePath = (description, ...examples) => schemas_string()
-    .refine((path) => relativeComplaint(path) === undefined, {
-    error: ({ input }) => relativeComplaint(String(input)) ?? '',
-})
-    .overwrite((path) => path
-    .replace(/^(\.\/+)+(?=.)/, '')
-    .replace(/(?<=.)\/+$/, '')
-    .replace(/\/{2,}/g, '/'))
-    .meta({ description, ...(examples.length > 0 && { examples }) });
-function relativeComplaint(path) {
-    if (path.trim() === '')
-        return 'must not be empty';
-    if (path.startsWith('/'))
-        return `must be relative, is \`${path}\``;
-    if (path.startsWith('~'))
-        return `must be relative and has no home folder to begin with, is \`${path}\``;
-    if (path.split('/').includes('..'))
-        return `must not contain \`..\`, is \`${path}\``;
-    if (/[\0\r\n]/.test(path))
-        return 'must be one line';
-    return undefined;
-}
-/** Names of apps, environments and services become parts of paths, units and process names. */
-function fields_name(what, reserved = []) {
-    return (schemas_string()
-        .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, {
-        error: ({ input }) => `must be 1–63 of a–z, 0–9 and -, beginning with a letter or digit; is \`${String(input)}\``,
-    })
-        .refine((value) => !reserved.includes(value), {
-        error: ({ input }) => `must not be \`${String(input)}\`, which is reserved`,
-    })
-        // pm2 takes a number for the id of a process, whoever owns it.
-        .refine((value) => !/^\d+$/.test(value), {
-        error: ({ input }) => `must contain a letter, is \`${String(input)}\``,
-    })
-        .meta({ description: what }));
 }
 
 ;// CONCATENATED MODULE: ./build/config/schema/host-key.js
@@ -100582,6 +101848,7 @@ function formatAmount(amount) {
 
 
 
+
 /** Read as written: `18.20` without quotes is no 18.2. */
 const range = (tool) => parsed(parseVersionRange, (value) => value.text, `The versions of ${tool} the hosts must have.`, ['>=18', '18.x', '^20', '>=18.20.8 <23'], { verbatim: true });
 /** A text that a parser must be able to read, kept as text. */
@@ -100631,6 +101898,9 @@ const preflight_repository = section_section('What must hold of the repository.'
     changelog: relativePath('The changelog, which must have an entry for the tag.', 'CHANGELOG.md').exactOptional(),
     clean: schemas_boolean().exactOptional().meta({ description: 'No changes outside the commit.' }),
     secrets: schemas_boolean().prefault(true).meta({ description: 'Look for credentials in the tracked files.' }),
+    'secrets-except': array(relativePath('A tracked file or folder.'))
+        .prefault([])
+        .meta({ description: 'Files and folders in which credentials are made up, such as test fixtures.', examples: [['test/fixtures']] }),
 });
 const preflight_bundle = section_section('What the built frontend must look like.', {
     directory: relativePath('The folder with the built frontend.', 'dist'),
@@ -100667,10 +101937,7 @@ const preflight_preflight = section_section('What must hold before a release may
     memory: fields_size('Memory a host must have at least.').exactOptional(),
     'memory-free': amount('Memory that must be available.').exactOptional(),
     'disk-free': amount('Disk space that must be free where the app lives.').exactOptional(),
-    'inodes-free': parsed(parseCountOrShare, formatAmount, 'Inodes that must be free where the app lives.', [
-        '5%',
-        '100000',
-    ]).exactOptional(),
+    'inodes-free': parsed(parseCountOrShare, formatAmount, 'Inodes that must be free where the app lives.', ['5%', '100000'], { verbatim: true }).exactOptional(),
     load: schemas_number()
         .positive()
         .exactOptional()
@@ -100698,6 +101965,7 @@ const preflight_preflight = section_section('What must hold before a release may
     logs: array(log).prefault([]).meta({ description: 'Logs that must be growing.' }),
     env: preflight_environment.prefault({}),
     repository: preflight_repository.prefault({}),
+    github: github.exactOptional(),
     tests: oneOrMany(fields_text('A command.'))
         .prefault([])
         .meta({ description: "The project's own test commands, run on the runner.", examples: [['npm test']] }),
@@ -100712,7 +101980,7 @@ const preflight_preflight = section_section('What must hold before a release may
         .prefault({})
         .meta({
         description: 'What a failed check does, by id or by the beginning of ids.',
-        examples: [{ 'preflight.host.load': 'warn' }],
+        examples: [{ 'preflight.resources.load': 'warn' }],
     }),
 });
 
@@ -100740,7 +102008,8 @@ const release = section_section('What a release is made of and how it is kept.',
         examples: [['uploads']],
     }),
     'env-file': relativePath('Where the environment file stands in the release.', '.env').prefault('.env'),
-    'confirm-within': fields_duration('Without a confirmation within this time after the switch, the hosts go back by themselves.').prefault('10m'),
+    'confirm-within': fields_duration('How long a release may wait for its confirmation after the switch: the lease stays in force so long between the steps of a job.').prefault('10m'),
+    'after-switch': fields_texts('Commands run on each host in the live release once it is healthy, such as clearing a cache. When one fails, the hosts go back.', 'redis-cli del page-cache').prefault([]),
     'install-limit': fields_duration('How long the install commands of one service may take.').prefault('15m'),
 }, {
     rules: (value, complain) => {
@@ -101051,7 +102320,7 @@ const expect = section_section('What the answer must be. When nothing is said ab
 }, {
     rules: (value, complain) => {
         const size = value['size'];
-        if (typeof size === 'object' && size.unit !== 'bytes' && !(size.unit === 'number'))
+        if (typeof size === 'object' && size !== null && size.unit !== 'bytes' && !(size.unit === 'number'))
             complain(['size'], `must compare with a size such as 500KB, is \`${size.text}\``);
     },
 });
@@ -101458,12 +102727,20 @@ function missingVariables(config, lookup, sections) {
         return [];
     const { file, positions, places } = source;
     return places
+        .flatMap(leaves)
         .filter(({ path }) => sections === undefined || sections.some((section) => section === path[0]))
         .flatMap(({ path, value }) => {
         const step = path[2] === 'steps' ? Number(path[3]) : 0;
         const captured = path[0] === 'smoke' ? capturedBefore(config, Number(path[1]), step) : undefined;
         return variableProblems(value, (name) => (captured?.has(name) ? '' : lookup(name))).map((message) => problemLine({ file, ...positions.of(path), path, message }));
     });
+}
+/** The texts in a place, each with its own path: a variable in a JSON body is found on its line. */
+function leaves({ path, value }) {
+    if (typeof value !== 'object' || value === null)
+        return [{ path, value }];
+    const items = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+    return items.flatMap(([key, item]) => leaves({ path: [...path, key], value: item }));
 }
 /** The names captured by the steps before the given one. */
 function capturedBefore(config, scenario, step) {
@@ -101475,6 +102752,7 @@ function capturedBefore(config, scenario, step) {
 }
 
 ;// CONCATENATED MODULE: ./build/main/settings.js
+
 
 
 
@@ -101502,7 +102780,7 @@ async function readConfig(workspace, file) {
 /** Tells the redactor every secret before anything is said. */
 function maskSecrets(settings, appEnv, redactor) {
     const { privateKey, passphrase, sudoPassword } = settings.credentials;
-    for (const secret of [privateKey, passphrase, sudoPassword, ...Object.values(appEnv ?? {})]) {
+    for (const secret of [privateKey, passphrase, sudoPassword, settings.github?.token, ...Object.values(appEnv ?? {})]) {
         if (secret !== undefined && secret !== '')
             redactor.add(secret);
     }
@@ -101518,6 +102796,7 @@ async function makeContext(settings, world) {
     if (missing.length > 0) {
         throw new errors_UserError(missing.join('\n'), { remedy: 'Give them in `app-env`, or as environment variables of the step. A secret that is not passed to the job is silently empty.' });
     }
+    const runnerEnv = commandEnvironment(world.processEnv);
     return {
         config,
         environmentName: settings.environment,
@@ -101526,7 +102805,10 @@ async function makeContext(settings, world) {
         appEnv,
         lookup,
         phase: world.phase,
-        runnerEnv: commandEnvironment(world.processEnv),
+        runnerEnv,
+        repositoryState: repositoryState(settings.github, {
+            config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
+        }),
         workspace: settings.workspace,
         reporter: world.reporter,
         redactor: world.redactor,
@@ -101579,6 +102861,7 @@ function stopSignal(last) {
 
 
 
+
 /** Runs one action: inputs, one command, outputs. Never throws; the exit code says how it ended. */
 async function runAction(name) {
     // Whatever happens from here on, a process that ends without having said so has failed.
@@ -101604,8 +102887,7 @@ async function runAction(name) {
             signal,
             author: author(),
             processEnv: process.env,
-            leaseToken: command.changes ? leaseToken(name) : undefined,
-            keepLease: command.changes && (0,external_node_fs_.existsSync)(tokenFile()),
+            ...leaseOf(name),
             uses: command.uses,
         });
         outputs = context.outputs;
@@ -101617,13 +102899,14 @@ async function runAction(name) {
         failure = error instanceof Error ? error : new Error(String(error));
     }
     write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
-    await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(failure.message), started });
+    await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });
     if (failure === undefined) {
         process.exitCode = 0;
         return;
     }
-    const remedy = failure instanceof errors_UserError && failure.remedy !== undefined ? `\n${failure.remedy}` : '';
-    setFailed(redactor.redact(`${failure.message}${remedy}`));
+    if (ledger.failure !== undefined)
+        warning(`not all evidence could be written: ${ledger.failure.message}`);
+    setFailed(redactor.redact(explained(failure)));
     if (!(failure instanceof errors_UserError))
         debug(redactor.redact(failure.stack ?? ''));
 }
@@ -101645,6 +102928,10 @@ async function runPost() {
     catch (error) {
         warning(redactor.redact(`the lease could not be freed; it expires by itself: ${error instanceof Error ? error.message : String(error)}`));
     }
+}
+/** What happened and what to do next. */
+function explained(error) {
+    return error instanceof errors_UserError && error.remedy !== undefined ? `${error.message}\n${error.remedy}` : error.message;
 }
 function readInputs() {
     const environment = input('environment');
@@ -101672,6 +102959,7 @@ function readInputs() {
         },
         appEnv: input('app-env', secret),
         plan: plan === 'true',
+        github: githubAccess(process.env, input('github-token')),
     };
 }
 function readArguments(settings) {
@@ -101717,7 +103005,8 @@ async function writeSummary(name, run) {
         environment: run.environment,
         url: run.url,
         ...(run.failure === undefined ? {} : { verdict: 'fail' }),
-        outcome: outputs.outcome ?? run.failure,
+        outcome: outputs.outcome,
+        failure: run.failure,
         duration: performance.now() - run.started,
         releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),
         records: run.ledger.records,
@@ -101735,14 +103024,18 @@ function scratch() {
 function tokenFile() {
     return (0,external_node_path_.join)(scratch(), 'lease-token');
 }
-/** One token for all steps of a job. Only actions with a post step that frees the lease may begin one. */
-function leaseToken(name) {
-    if ((0,external_node_fs_.existsSync)(tokenFile()))
-        return (0,external_node_fs_.readFileSync)(tokenFile(), 'utf8').trim();
-    const token = (0,external_node_crypto_.randomUUID)();
-    if (name === 'deploy')
+/**
+ * One token for all steps of a job, so that smoke and rollback go on with the lease that deploy took. The lease outlives a
+ * step only when an action with a post step has begun it: that step frees it, whatever happened between.
+ */
+function leaseOf(name) {
+    if (!COMMANDS[name].changes)
+        return { leaseToken: undefined, keepLease: false };
+    const begun = (0,external_node_fs_.existsSync)(tokenFile());
+    const token = begun ? (0,external_node_fs_.readFileSync)(tokenFile(), 'utf8').trim() : (0,external_node_crypto_.randomUUID)();
+    if (!begun && (name === 'deploy' || name === 'go-live'))
         (0,external_node_fs_.writeFileSync)(tokenFile(), token, { mode: 0o600 });
-    return token;
+    return { leaseToken: token, keepLease: begun || name === 'deploy' };
 }
 function author() {
     const { GITHUB_ACTOR, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
@@ -101991,6 +103284,7 @@ function plainReporter(write, options = {}) {
         },
         step: (subject, text, duration) => say(name(subject), text, undefined, duration === undefined ? '' : paint('dim', `  (${formatDuration(duration)})`)),
         line: (subject, text) => say(`${name(subject)} |`, text, 'dim'),
+        block: (text) => write(logLines(text, redactor).map((line) => `${line}\n`).join('')),
         warn: (text) => say('warning:', text, 'yellow'),
         error: (text) => say('error:', text, 'red'),
         debug: (text) => {
@@ -102016,12 +103310,13 @@ function silentReporter(options = {}) {
     const nothing = () => undefined;
     return {
         group: (_title, body) => body(),
-        step: nothing, line: nothing, warn: nothing, error: nothing, debug: nothing, progress: nothing,
+        step: nothing, line: nothing, block: nothing, warn: nothing, error: nothing, debug: nothing, progress: nothing,
         evidence: (record) => options.ledger?.append(record),
     };
 }
 
 ;// CONCATENATED MODULE: ./build/main/tables.js
+
 /** `slipway status`, as text. */
 function renderStatus(hosts) {
     const differ = new Set(hosts.map(({ current }) => current)).size > 1;
@@ -102033,7 +103328,7 @@ function renderStatus(hosts) {
             `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
             ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
             ...host.unfinished.map((text) => `  unfinished    ${text}; the next run puts it right`),
-            ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${service.restarts || '0'} restarts, health ${service.health}, in ${service.folder}`),
+            ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${formatCount(Number(service.restarts || '0'), 'restart')}, health ${service.health}, in ${service.folder}`),
             '',
         ]),
     ].join('\n');
@@ -102087,6 +103382,7 @@ function renderOffers(offers) {
 
 
 
+
 /** The command line. Exits with 0 only when what was asked for was done. */
 function cli(argv) {
     process.exitCode = 1;
@@ -102097,7 +103393,7 @@ function cli(argv) {
     const shared = (command) => command
         .argument('<environment>', 'the environment, as named in slipway.yml')
         .option('--config <file>', 'the configuration', 'slipway.yml')
-        .option('--identity <file>', 'the private key; without it the ssh-agent is asked')
+        .option('--identity <file>', 'the private key (its passphrase in SLIPWAY_SSH_PASSPHRASE); without it the ssh-agent is asked')
         .option('--known-hosts <file>', 'host keys to trust beside those pinned in the configuration')
         .option('--app-env <file>', "the environment's variables and secrets, dotenv text (- for standard input)")
         .option('--evidence <file>', 'where to append the evidence, JSON Lines')
@@ -102210,7 +103506,9 @@ async function withContext(environment, options, what, body) {
             credentials: credentials(options),
             appEnv: options.appEnv === undefined ? undefined : (0,external_node_fs_.readFileSync)(options.appEnv === '-' ? 0 : options.appEnv, 'utf8'),
             plan: options.plan ?? false,
+            github: githubAccess(process.env, process.env['GITHUB_TOKEN']),
         };
+        requireKey(settings.credentials);
         const context = await makeContext(settings, {
             phase: what.phase, reporter, redactor, signal: stopSignal(() => process.stderr.write('stopped\n')),
             author: { actor: (0,external_node_os_namespaceObject.userInfo)().username, run: `slipway on ${(0,external_node_os_namespaceObject.hostname)()}` },
@@ -102219,13 +103517,21 @@ async function withContext(environment, options, what, body) {
         await body(context, ledger);
     }, redactor);
 }
+/** Said before anything is dialled: without a key every server would answer only that the login is refused. */
+function requireKey({ privateKey, agent }) {
+    if (privateKey !== undefined || agent !== undefined)
+        return;
+    throw new errors_UserError('there is no key to log in with: no ssh-agent runs and no --identity was given', {
+        remedy: 'Give the deploy key: --identity ~/.ssh/id_ed25519, or start an agent: eval "$(ssh-agent)" && ssh-add.',
+    });
+}
 function credentials(options) {
     const agent = process.env['SSH_AUTH_SOCK'];
     const passphrase = process.env['SLIPWAY_SSH_PASSPHRASE'];
     const sudoPassword = process.env['SLIPWAY_SUDO_PASSWORD'];
     return {
         ...(options.identity === undefined ? {} : { privateKey: (0,external_node_fs_.readFileSync)(options.identity, 'utf8') }),
-        ...(options.identity === undefined && agent !== undefined ? { agent } : {}),
+        ...(options.identity === undefined && agent !== undefined && agent !== '' ? { agent } : {}),
         ...(passphrase === undefined ? {} : { passphrase }),
         ...(sudoPassword === undefined ? {} : { sudoPassword }),
         ...(options.knownHosts === undefined ? {} : { knownHosts: (0,external_node_fs_.readFileSync)(options.knownHosts, 'utf8') }),
