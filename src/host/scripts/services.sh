@@ -122,10 +122,10 @@ systemd_logs() {
   since=$(cat "$state/logs/$name.since" 2>/dev/null || echo 0)
   if [ "$scope" = user ]; then
     # Not `--user -u`: a journal that is kept in memory has no part that belongs to the user.
-    journalctl -q --user-unit "$full.service" --since "@$since" -n 30 --no-pager -o cat 2>&1 |
+    journalctl -q --user-unit "$full.service" --since "@$since" -n 60 --no-pager -o cat 2>&1 |
       sed "s/^No journal files were opened due to insufficient permissions.*/(its log cannot be read by $(id -un): sudo usermod -aG systemd-journal $(id -un))/"
   else
-    as_root journalctl -u "$full.service" --since "@$since" -n 30 --no-pager -o cat 2>&1
+    as_root journalctl -u "$full.service" --since "@$since" -n 60 --no-pager -o cat 2>&1
   fi
 }
 
