@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Host, OPERATOR_PASSWORD, startHost } from './harness.js';
 import { runAction } from './run-action.js';
 import { answer, current, expectNothingLeft, states, status } from './state-of.js';
@@ -47,15 +45,14 @@ describe('a Flask app in a venv made on the host, as a systemd user unit', () =>
   }, 180_000);
 
   test('goes back by itself when the new one does not start, and rolls back unit and all', async () => {
-    const app = await readFile(join(work.folder, 'app.py'), 'utf8');
-    await work.commit({ 'app.py': `${app}\nraise RuntimeError("no such table")\n` });
-    await work.configure({ 'services.web.health.within': '5s' });
+    const start = '.venv/bin/gunicorn --workers 2 --no-control-socket --bind 0.0.0.0:8000 app:app';
+    await work.configure({ 'services.web.health.within': '5s', 'services.web.start': ".venv/bin/python -c 'import sys; sys.exit(\"no such table\")'" });
     const red = await runAction('deploy', { workspace: work.folder, inputs: work.inputs });
     expect(red.code).toBe(1);
     expect(red.log).toMatch(/::error::[^]*the host went back to[^]*no such table/);
     expect(await answer(host, PORT)).toMatchObject({ release: first });
 
-    await work.commit({ 'app.py': app });
+    await work.configure({ 'services.web.start': start });
     await work.configure({ 'services.web.memory': '200MB', 'services.web.health.within': '30s' });
     const next = await runAction('go-live', { workspace: work.folder, inputs: work.inputs });
     expect(next.code).toBe(0);
