@@ -1,3 +1,4 @@
+import { afterAll } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
@@ -30,6 +31,12 @@ export interface RunOptions {
   readonly onLine?: (line: string, child: ChildProcess) => void;
 }
 
+/** Folders of jobs that were not ended, because a test failed before. */
+const left = new Set<string>();
+afterAll(async () => {
+  for (const folder of left) await rm(folder, { recursive: true, force: true });
+});
+
 /**
  * One job of a workflow on one runner: its steps share the runner's temp folder, as they do on GitHub. `end()` runs the
  * post steps of the actions that have one, last first, whether or not the step failed.
@@ -48,7 +55,9 @@ export class Job {
   }
 
   static async begin(workspace: string, defaults: RunOptions = {}): Promise<Job> {
-    return new Job(await mkdtemp(join(tmpdir(), 'slipway-job-')), workspace, defaults);
+    const temp = await mkdtemp(join(tmpdir(), 'slipway-job-'));
+    left.add(temp);
+    return new Job(temp, workspace, defaults);
   }
 
   async run(name: ActionName, options: RunOptions = {}): Promise<Ran> {
@@ -66,6 +75,7 @@ export class Job {
 
   /** Removes the job's folder; no post step runs, as when the runner itself is gone. */
   async abandon(): Promise<void> {
+    left.delete(this.temp);
     await rm(this.temp, { recursive: true, force: true });
   }
 
