@@ -61,10 +61,18 @@ export function packFiles(folder: string, files: readonly Extract<Entry, { type:
   });
 }
 
+const heard = (): void => undefined;
+
 function compressed(fill: (tar: Pack) => Promise<void>): Readable {
   const tar = pack();
+  const gzip = createGzip({ level: 6 });
   const out = new PassThrough();
-  pipeline(tar, createGzip({ level: 6 }), out).catch((error: unknown) => out.destroy(error as Error));
+  // Who reads `out` hears of errors through it. The others emit theirs a second time after the pipeline has let go of
+  // them, when the reader went away first: unheard, that would end the process.
+  tar.on('error', heard);
+  gzip.on('error', heard);
+  out.on('error', heard);
+  pipeline(tar, gzip, out).catch((error: unknown) => out.destroy(error as Error));
   fill(tar).then(
     () => tar.finalize(),
     (error: unknown) => tar.destroy(error as Error),
@@ -75,13 +83,13 @@ function compressed(fill: (tar: Pack) => Promise<void>): Readable {
 async function addText(tar: Pack, name: string, content: string | Buffer, mode: number): Promise<void> {
   const bytes = Buffer.from(content);
   await new Promise<void>((resolve, reject) => {
-    tar.entry({ name, mode, mtime: new Date() }, bytes, (error) => (error ? reject(error) : resolve()));
+    tar.entry({ name, mode, mtime: new Date() }, bytes, (error) => (error ? reject(error) : resolve())).on('error', heard);
   });
 }
 
 async function addHeader(tar: Pack, header: Pick<Header, 'name' | 'type' | 'mode'> & { linkname?: string }): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve()));
+    tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve())).on('error', heard);
   });
 }
 
@@ -103,7 +111,7 @@ async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: '
     if (content.length !== file.size) throw changed(undefined);
     onBytes(content.length);
     await new Promise<void>((resolve, reject) => {
-      tar.entry(header, content, (error) => (error ? reject(error) : resolve()));
+      tar.entry(header, content, (error) => (error ? reject(error) : resolve())).on('error', heard);
     });
     return;
   }
@@ -121,5 +129,7 @@ async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: '
     }
     if (read !== file.size) throw changed(undefined);
   };
-  await pipeline(checked, tar.entry(header));
+  const sink = tar.entry(header);
+  sink.on('error', heard);
+  await pipeline(checked, sink);
 }

@@ -20,7 +20,8 @@ find --version 2>/dev/null | grep -q GNU || fail 5 "the host's find is not GNU f
 if [ ! -f "$state/app" ]; then
   # A run that died while it made the folder has left an empty one of ours at most.
   foreign() { [ -n "$(find "$1/" -mindepth 1 -maxdepth 1 ! -name "$2" -print -quit 2>/dev/null)" ]; }
-  if foreign "$root" .slipway || foreign "$state" 'app.new.*'; then
+  # Somebody else may have made it ours in this very moment: then it says so by now.
+  if { foreign "$root" .slipway || foreign "$state" 'app.new.*'; } && [ ! -f "$state/app" ]; then
     fail 3 "$root exists, is not empty and was not made by Slipway: choose another root, or empty it"
   fi
   if [ "$mode" = look ]; then
