@@ -45,7 +45,7 @@ export async function runAction(name: CommandName): Promise<void> {
     outputs = context.outputs;
     url = context.environment.url;
     app = context.config.app;
-    await command.run(context, readArguments(settings));
+    await Promise.race([command.run(context, readArguments(settings)), defect()]);
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   }
@@ -58,6 +58,14 @@ export async function runAction(name: CommandName): Promise<void> {
   if (ledger.failure !== undefined) core.warning(`not all evidence could be written: ${ledger.failure.message}`);
   core.setFailed(redactor.redact(explained(failure)));
   if (!(failure instanceof UserError)) core.debug(redactor.redact(failure.stack ?? ''));
+}
+
+/** Rejects with an error that nobody waited for: even a defect of ours ends in outputs, a summary and a red step. */
+function defect(): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once('uncaughtException', reject);
+    process.once('unhandledRejection', reject);
+  });
 }
 
 /** The post step of deploy and go-live: frees the leases this job still holds. Warns, and never fails the job. */
