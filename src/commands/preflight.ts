@@ -29,7 +29,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
           const connection = await connect(host, credentials, { signal, debug: (text) => reporter.debug(text) });
           try {
             return await visitHost(connection, {
-              script: scriptText('preflight'), config, environment, host, signal,
+              script: scriptText('preflight'), config, environment, host, signal, plan: context.plan,
               connectTime: performance.now() - started,
               sudoPassword: credentials.sudoPassword !== undefined,
             });

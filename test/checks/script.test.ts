@@ -261,6 +261,7 @@ describe('the visit of a host', () => {
 preflight: { tools: [git], reachable: ["db.example.com:5432"], monitors: [datadog agent], logs: [{ path: /var/log/a b.log, within: 5m }] }
 services: { api: { manager: pm2, start: node a.js, port: 3001 }, web: { manager: pm2, start: node b.js, port: 3000 } }`);
     const host = { ...HOST, sudo: true, path: ['/opt/node/bin'] };
+    expect(hostQuestions(config, config.environments['production']!, host, true)).toContain('probe=no');
     expect(hostQuestions(config, config.environments['production']!, host)).toEqual([
       '/srv/demo', 'app=demo', 'feature=yes', 'sudo=yes', 'env=.env', 'path=/opt/node/bin', 'tool=git', 'port=3001', 'port=3000', 'reach=db.example.com:5432', 'monitor=datadog agent', 'log=/var/log/a b.log',
     ]);

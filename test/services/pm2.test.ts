@@ -37,10 +37,11 @@ const freePort = (): Promise<number> => new Promise((resolve) => {
   });
 });
 const ask = (path = '/'): Promise<{ release: string; cwd: string; value?: string; own?: string; lcAll?: string }> => new Promise((resolve, reject) => {
-  get({ port, path, host: '127.0.0.1', agent: false }, (response) => {
+  const request = get({ port, path, host: '127.0.0.1', agent: false, timeout: 10_000 }, (response) => {
     let body = '';
     response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; }).on('end', () => resolve(JSON.parse(body) as { release: string; cwd: string }));
   }).on('error', reject);
+  request.on('timeout', () => request.destroy(new Error('no answer within 10 s')));
 });
 const pm2 = (...args: string[]): string => execFileSync(join(bin, 'pm2'), ['--no-color', ...args], { encoding: 'utf8', env: { ...process.env, HOME: ground.server.home, PM2_HOME: join(ground.server.home, '.pm2') } });
 const health = (changes: Partial<HealthConfig> = {}): HealthConfig => ({ kind: 'http', path: '/health', port, status: [200], headers: {}, within: 15_000, successes: 2, interval: 200, ...changes }) as HealthConfig;

@@ -6,13 +6,14 @@ import { parseHostFacts } from '../facts.js';
 import type { DirectProbe, HostVisit } from '../model.js';
 
 /** The arguments of `preflight.sh` for one host: the root folder, then one question each (they are listed in the script). */
-export function hostQuestions(config: Config, environment: Environment, host: HostConfig): string[] {
+export function hostQuestions(config: Config, environment: Environment, host: HostConfig, plan = false): string[] {
   const { preflight } = config;
   const ports = Object.values(config.services).flatMap(({ port }) => (port === undefined ? [] : [port]));
   return [
     environment.root,
     `app=${config.app}`,
     'feature=yes',
+    ...(plan ? ['probe=no'] : []),
     ...(host.sudo ? ['sudo=yes'] : []),
     `env=${config.release.envFile}`,
     ...host.path.map((folder) => `path=${folder}`),
@@ -33,6 +34,8 @@ export interface VisitOptions {
   /** Milliseconds the connection took to stand. */
   readonly connectTime?: number;
   readonly sudoPassword?: boolean;
+  /** Nothing may be written, not even for a moment. */
+  readonly plan?: boolean;
   readonly signal?: AbortSignal;
   /** Epoch milliseconds; for tests. */
   readonly now?: () => number;
@@ -48,7 +51,7 @@ export async function visitHost(connection: Connection, options: VisitOptions): 
   const direct = host.jump === undefined ? undefined : probeDirect(host.address, host.port);
   try {
     const askedAt = now();
-    const { code, stdout, stderr } = await connection.exec(script, hostQuestions(config, environment, host), limits);
+    const { code, stdout, stderr } = await connection.exec(script, hostQuestions(config, environment, host, options.plan), limits);
     const answeredAt = now();
     if (code !== 0) throw new UserError(`The preflight script ended with ${code}: ${stderr.trim().split('\n').slice(-3).join(' | ')}`);
     return { ...base, facts: parseHostFacts(stdout), askedAt, answeredAt, ...(direct === undefined ? {} : { direct: await direct }) };

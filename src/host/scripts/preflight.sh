@@ -4,6 +4,7 @@
 # $1        root folder of the app
 # others    questions, one per argument:
 #   app=NAME        the app that may own the root folder (the first word of its .slipway/app)
+#   probe=no        write nothing, not even for a moment (a plan)
 #   path=DIR        a folder put before PATH (~/ is the login's home)
 #   tool=NAME       is this command there?
 #   feature=yes     do the GNU tools Slipway itself uses behave? (always asked by Slipway)
@@ -155,7 +156,9 @@ if [ -d "$root" ]; then
   content=$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | sed 's|.*/||' | sort | head -n 5 | tr '\n' ' ')
   fact root-content "${content% }"
   # A folder that holds something else is refused anyway: nothing is written into it, not even for a moment.
-  if [ -z "$content" ] || { [ -n "$owned" ] && [ "${owned%% *}" = "$app" ]; }; then
+  if [ -n "$(asked probe "$@")" ]; then
+    fact probe 'not tried: this is a plan'
+  elif [ -z "$content" ] || { [ -n "$owned" ] && [ "${owned%% *}" = "$app" ]; }; then
     base=$root
     if [ -d "$root/.slipway" ]; then base=$root/.slipway; fi
     probe_in "$base"

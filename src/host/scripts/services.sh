@@ -35,7 +35,8 @@ load() {
 # It hands the environment it is called with on to what it starts.
 pm2_do() (
   own_locale
-  exec pm2 --no-color "$@" </dev/null 9>&-
+  # A PM2 that hangs must not hold the host for ever; many instances are reloaded one after the other, so the limit is wide.
+  exec timeout --kill-after=10 600 pm2 --no-color "$@" </dev/null 9>&-
 )
 
 # The processes that live: of one that waits to be started again PM2 still names the last pid.
