@@ -1,6 +1,7 @@
 import { UserError } from '../evidence/errors.js';
 import { formatDuration } from '../evidence/format.js';
-import type { JournalEvent } from '../host/journal.js';
+import type { JournalEvent, ReleaseRecord } from '../host/journal.js';
+import type { Findings } from '../host/remote-host.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
@@ -103,9 +104,7 @@ async function chooseTarget(context: RunContext, session: FleetSession, options:
 
 /** Good releases present on every host, newest first. */
 function lastGood(members: readonly Member[]): string[] {
-  // Hosts that differ are brought together: only what is live on all of them is no target.
-  const live = commonCurrent(members) ?? '';
-  const lists = members.map(({ findings }) => rollbackTargets(findings.history, live).map(({ id }) => id));
+  const lists = members.map(({ findings }) => olderGood(members, findings).map(({ id }) => id));
   const [first = [], ...others] = lists;
   const common = first.filter((id) => others.every((list) => list.includes(id)));
   refuseSecondRollback(members, common);
@@ -114,6 +113,17 @@ function lastGood(members: readonly Member[]): string[] {
     throw new UserError(`there is no good release to go back to (${state})`, { remedy: 'Nothing was changed. Deploy the last good commit again; `slipway releases <environment>` shows what is on the hosts.' });
   }
   return common;
+}
+
+/**
+ * Back means older than what is live. Hosts that have come to differ are brought together: then it means older than the
+ * newest release that is live on any of them.
+ */
+function olderGood(members: readonly Member[], findings: Findings): ReleaseRecord[] {
+  const live = new Set(members.map((member) => member.findings.current));
+  const newest = findings.history.releases.findLastIndex(({ id }) => live.has(id));
+  const older = newest === -1 ? findings.history.releases : findings.history.releases.slice(0, newest);
+  return rollbackTargets({ ...findings.history, releases: older }, '');
 }
 
 /**
