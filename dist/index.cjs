@@ -88715,10 +88715,6 @@ function releaseId(now, commit) {
     const time = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
     return `${time}-${commit.slice(0, 7)}`;
 }
-/** Whether `text` can be a release id on a host: the same rule as in host/scripts/lib.sh. */
-function isReleaseId(text) {
-    return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(text);
-}
 
 ;// CONCATENATED MODULE: external "node:fs/promises"
 const external_node_fs_promises_namespaceObject = require("node:fs/promises");
@@ -89251,10 +89247,6 @@ function mapTexts(value, change) {
  *     current → releases/<id>      releases/<id>/      shared/
  *     .slipway/{app,journal,lease,lock,rewritten}   .slipway/manifests/<id>/   .slipway/services/<name>/   .slipway/logs/
  */
-/** The path of a release's folder. */
-function releaseFolder(root, id) {
-    return `${root}/releases/${id}`;
-}
 /** The path by which services reach the live release. */
 function currentLink(root) {
     return `${root}/current`;
@@ -101289,10 +101281,14 @@ async function goBack(context, session, release, cause) {
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
+        const { release: reached = '', switched } = context.outputs;
         restore();
         context.outputs.release = release;
-        context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
-        return new errors_UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof errors_UserError && error.remedy !== undefined ? error.remedy : `Look at the hosts now: slipway status ${context.environmentName}` });
+        context.outputs.switched = switched !== true;
+        // That the way back was gone and led to a release that does not pass either is another trouble than that there was none.
+        const state = switched === true ? `went back to ${reached}, which does not pass either` : 'is still live: there was no way back';
+        context.outputs.outcome = `${release} failed smoke${switched === true ? ';' : ' and'} ${state}`;
+        return new errors_UserError(`${cause.message}\n${release} ${state}: ${why}`, { cause: error, remedy: `Look at the hosts now: slipway status ${context.environmentName}; slipway releases ${context.environmentName} names what could be gone back to.` });
     }
     const live = context.outputs.release ?? '';
     restore();

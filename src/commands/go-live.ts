@@ -60,10 +60,14 @@ async function goBack(context: RunContext, session: Parameters<typeof rollbackOn
     await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: cause.message.replace(/\s+/g, ' ').slice(0, 200) });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    const { release: reached = '', switched } = context.outputs;
     restore();
     context.outputs.release = release;
-    context.outputs.outcome = `${release} failed smoke and is still live: there was no way back`;
-    return new UserError(`${cause.message}\nThe rollback failed too: ${why}`, { cause: error, remedy: error instanceof UserError && error.remedy !== undefined ? error.remedy : `Look at the hosts now: slipway status ${context.environmentName}` });
+    context.outputs.switched = switched !== true;
+    // That the way back was gone and led to a release that does not pass either is another trouble than that there was none.
+    const state = switched === true ? `went back to ${reached}, which does not pass either` : 'is still live: there was no way back';
+    context.outputs.outcome = `${release} failed smoke${switched === true ? ';' : ' and'} ${state}`;
+    return new UserError(`${cause.message}\n${release} ${state}: ${why}`, { cause: error, remedy: `Look at the hosts now: slipway status ${context.environmentName}; slipway releases ${context.environmentName} names what could be gone back to.` });
   }
   const live = context.outputs.release ?? '';
   restore();

@@ -5,11 +5,6 @@
  *     .slipway/{app,journal,lease,lock,rewritten}   .slipway/manifests/<id>/   .slipway/services/<name>/   .slipway/logs/
  */
 
-/** The path of a release's folder. */
-export function releaseFolder(root: string, id: string): string {
-  return `${root}/releases/${id}`;
-}
-
 /** The path by which services reach the live release. */
 export function currentLink(root: string): string {
   return `${root}/current`;

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -129,6 +130,18 @@ describe('an Express app with SQLite in a shared folder, two cluster instances u
     expect((await states(work))[release]).toBe('bad');
     await expectNothingLeft(host, work);
     await work.commit({ 'src/app.js': app });
+  }, 120_000);
+
+  test('says so when neither the new release nor the one gone back to passes', async () => {
+    const scenarios = parse(await readFile(join(work.folder, 'slipway.yml'), 'utf8')) as { smoke: unknown };
+    await work.configure({ smoke: [{ name: 'never', run: 'false' }] });
+    const ran = await runAction('go-live', { workspace: work.folder, inputs: inputs() });
+    await work.configure({ smoke: scenarios.smoke });
+    expect(ran).toMatchObject({ code: 1, outputs: { result: 'failure', switched: 'false', 'previous-release': made['A'] } });
+    expect(ran.summary).toContain(`${ran.outputs['release']!} failed smoke; went back to ${made['A']}, which does not pass either`);
+    expect(await current(host, work)).toBe(made['A']);
+    expect(await answer(host, PORT)).toMatchObject({ release: made['A'] });
+    await expectNothingLeft(host, work);
   }, 120_000);
 
   test('rollback without arguments passes over bad releases to the last good one', async () => {
