@@ -7,6 +7,7 @@ import { preflight } from './schema/preflight.js';
 import { release } from './schema/release.js';
 import { codec, section } from './schema/section.js';
 import { services, type ServiceInput } from './schema/services.js';
+import { site } from './schema/site.js';
 import { smoke, type Scenario } from './schema/smoke.js';
 
 export type { HostConfig } from './schema/environments.js';
@@ -26,6 +27,7 @@ export interface ServiceConfig extends Omit<ServiceInput, 'health'> {
   health?: HealthConfig;
 }
 export type ReleaseConfig = z.output<typeof release>;
+export type SiteConfig = z.output<typeof site>;
 export type PreflightConfig = z.output<typeof preflight>;
 export type Expect = z.output<typeof expect>;
 
@@ -35,6 +37,8 @@ export interface Config {
   environments: Record<string, Environment>;
   release: ReleaseConfig;
   services: Record<string, ServiceConfig>;
+  /** What nginx serves; without it services are reached at their own ports. */
+  site?: SiteConfig;
   preflight: PreflightConfig;
   smoke: Scenario[];
 }
@@ -46,10 +50,11 @@ const sections = section(
     environments,
     release: release.prefault({}),
     services: services.prefault({}),
+    site: site.exactOptional(),
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },
-  { planned: ['databases', 'site', 'watch', 'sign-off', 'windows'] },
+  { planned: ['databases', 'watch', 'sign-off', 'windows'] },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

@@ -2,12 +2,14 @@ import { renderEnvFile } from '../config/dotenv.js';
 import { resolveVariables } from '../config/variables.js';
 import type { ServiceConfig } from '../config/schema.js';
 import { quote } from '../ssh/quote.js';
+import { compose } from './compose.js';
 import type { Definition, Manager, ServiceContext } from './definition.js';
 import { renderLauncher } from './launcher.js';
 import { pm2 } from './pm2.js';
+import { files } from './static.js';
 import { systemd } from './systemd.js';
 
-const MANAGERS: Readonly<Record<ServiceConfig['manager'], Manager>> = { pm2, systemd };
+const MANAGERS: Readonly<Record<ServiceConfig['manager'], Manager>> = { pm2, systemd, compose, static: files };
 
 /** How the manager of this service brings in a new release, for people. */
 export function describeSwitch(service: ServiceConfig): string {
@@ -31,7 +33,7 @@ export function startOrder(services: Readonly<Record<string, ServiceConfig>>): S
     ordered.push(service);
   };
   Object.values(services).forEach(visit);
-  return ordered.filter((service) => service.start !== undefined);
+  return ordered.filter((service) => service.start !== undefined || service.manager === 'compose');
 }
 
 /**

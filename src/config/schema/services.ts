@@ -14,7 +14,9 @@ const service = section(
       'npm ci --omit=dev',
     ).prefault([]),
     start: text('The command that runs the service.', 'node src/server.js').exactOptional(),
-    manager: z.enum(['pm2', 'systemd']).meta({ description: 'What keeps the service running.' }),
+    manager: z.enum(['pm2', 'systemd', 'compose', 'static']).meta({
+      description: 'What keeps the service running; static has nothing to run, the site serves its folder.',
+    }),
     instances: z
       .union([whole(1, 256, 'A number.'), z.literal('max')])
       .prefault(1)
@@ -24,7 +26,16 @@ const service = section(
         'How pm2 runs it: cluster shares one port among instances and needs a start of the form node <script>.',
     }),
     memory: size('Restart a process that grows above this.').exactOptional(),
-    port: port('The port the service listens on.').exactOptional(),
+    port: port('The port the service listens on: it is given to it as PORT.').exactOptional(),
+    'green-port': port(
+      'The second port of a service behind the site, for the release that comes beside the live one. Default: port + 10000.',
+    ).exactOptional(),
+    file: relativePath('The compose file, below the folder of the service (compose).', 'compose.yaml').exactOptional(),
+    image: z.enum(['build', 'pull', 'load']).exactOptional().meta({
+      description: 'Where the images come from (compose): built on the host, pulled, or loaded from `archive`. Default: build.',
+    }),
+    archive: relativePath('The file with the images that the release ships (compose, image: load).', 'image.tar').exactOptional(),
+    fallback: relativePath('The file that answers for paths that do not exist (static): for single-page apps.', 'index.html').exactOptional(),
     env: record(environmentName, variable(verbatim())).prefault({}).meta({
       description:
         'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.',
