@@ -5,6 +5,7 @@ import { name } from './schema/fields.js';
 import { readHealth, writeHealth, type HealthConfig } from './schema/health.js';
 import { preflight } from './schema/preflight.js';
 import { release } from './schema/release.js';
+import { roleRules } from './schema/role-rules.js';
 import { codec, section } from './schema/section.js';
 import { services, type ServiceInput } from './schema/services.js';
 import { site } from './schema/site.js';
@@ -54,7 +55,7 @@ const sections = section(
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },
-  { planned: ['databases', 'watch', 'sign-off', 'windows'] },
+  { planned: ['databases', 'watch', 'sign-off', 'windows'], rules: roleRules },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

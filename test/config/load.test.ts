@@ -38,9 +38,9 @@ services:
       '5:9: environments.production.hosts[0].address: must name the user to log in as, as in deploy@203.0.113.10, ' +
         'deploy@www.example.com:2222 or deploy@[2001:db8::1]:22; is `203.0.113.10`',
       '6:5: environments.production.root: must be a folder of this app alone, is `/srv` (such as /srv/my-app)',
-      '9:5: services.backend.manager: must be one of pm2, systemd; is `pm3` — did you mean `pm2`?',
+      '9:5: services.backend.manager: must be one of pm2, systemd, compose, static; is `pm3` — did you mean `pm2`?',
       '10:5: services.backend.prot: unknown key; did you mean `port`? Allowed: directory, install, start, manager, ' +
-        'instances, mode, memory, port, env, needs, user, scope, health, stop-limit',
+        'instances, mode, memory, port, green-port, file, image, archive, fallback, env, roles, needs, user, scope, health, stop-limit',
       '11:5: services.backend.port: must be 1–65535, is 70000',
     ]);
   });
@@ -327,7 +327,7 @@ describe('a wrong name', () => {
   test('hides no other mistake', () => {
     expect(mistakes(`${HEAD}services:\n  Web: { manager: pm3 }\n  api: { manager: pm2, needs: [Web] }\n`)).toEqual([
       '4:3: services.Web: must be 1–63 of a–z, 0–9 and -, beginning with a letter or digit; is `Web`',
-      '4:10: services.Web.manager: must be one of pm2, systemd; is `pm3` — did you mean `pm2`?',
+      '4:10: services.Web.manager: must be one of pm2, systemd, compose, static; is `pm3` — did you mean `pm2`?',
     ]);
   });
 

@@ -21,6 +21,7 @@ const meaning: Config = {
     production: {
       url: 'https://www.example.com',
       root: '/srv/shop-live',
+      batch: { unit: 'share', value: 0.25 },
       rollbackBudget: 300_000,
       hosts: [
         {
@@ -37,6 +38,7 @@ const meaning: Config = {
             ...bare,
             jump: { name: 'outer@203.0.113.2', user: 'outer', address: '203.0.113.2', port: 22, ...bare },
           },
+          roles: ['web', 'jobs'],
           sudo: true,
           path: ['/opt/node/bin', '~/bin'],
           connectTimeout: 5_000,
@@ -53,6 +55,7 @@ const meaning: Config = {
     shared: ['uploads', 'data'],
     envFile: 'config/.env',
     confirmWithin: 900_000,
+    once: ['npm run migrate'],
     afterSwitch: ['rm -rf cache/pages'],
     installLimit: 1_200_000,
   },
@@ -91,6 +94,7 @@ const meaning: Config = {
       manager: 'systemd',
       instances: 1,
       env: {},
+      roles: ['jobs'],
       needs: ['backend'],
       user: 'www-data',
       scope: 'system',
@@ -282,6 +286,7 @@ describe('the smallest config', () => {
         shared: [],
         envFile: '.env',
         confirmWithin: 600_000,
+        once: [],
         afterSwitch: [],
         installLimit: 900_000,
       },

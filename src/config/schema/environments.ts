@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import type { Amount } from '../amount.js';
 import { hostName, parseHostAddress, type HostAddress } from '../host-address.js';
-import { duration, name, text } from './fields.js';
+import { formatPercentage, parsePercentage } from '../percentage.js';
+import { ValueError } from '../value-error.js';
+import { duration, name, text, whole } from './fields.js';
 import { hostKey } from './host-key.js';
-import { codec, oneOrMany, parsed, record, section, withRules } from './section.js';
+import { codec, oneOrMany, parsed, record, section, withRules, type Complain, type Loose } from './section.js';
 
 /** One server, and how it is reached. */
 export interface HostConfig extends HostAddress {
@@ -12,6 +15,8 @@ export interface HostConfig extends HostAddress {
   readonly hostKeys: string[];
   /** The host to go through, itself pinned. */
   readonly jump?: HostConfig;
+  /** What the host is for: services with roles run where one of theirs is. Without it the host has every role. */
+  readonly roles?: string[];
   /** Steps that need root go through sudo. */
   readonly sudo: boolean;
   /** Folders put before PATH in every remote script. */
@@ -29,6 +34,10 @@ const address = parsed<HostAddress>(
   ['deploy@203.0.113.10', 'deploy@www.example.com:2222', 'deploy@[2001:db8::1]:22'],
 );
 
+/** A list of roles, for a host or for a service. */
+export const roles = (description: string) =>
+  z.array(name('A role.')).min(1).exactOptional().meta({ description, examples: [['web']] });
+
 const reach = section('One server, with what it takes to reach it.', {
   address,
   'host-key': oneOrMany(hostKey)
@@ -42,6 +51,7 @@ const reach = section('One server, with what it takes to reach it.', {
     .lazy((): z.ZodType<HostConfig, unknown> => host)
     .exactOptional()
     .meta({ description: 'The jump host (bastion) to go through; the same forms as a host, with its own host key.' }),
+  roles: roles('What the host is for: a service with roles runs on the hosts that have one of them. Default: every role.'),
   sudo: z.boolean().prefault(false).meta({ description: 'Run the steps that need root through sudo.' }),
   path: z
     .array(text('A folder.').regex(/^[/~]/, { error: ({ input }) => `must be absolute, is \`${String(input)}\`` }))
@@ -52,6 +62,10 @@ const reach = section('One server, with what it takes to reach it.', {
     }),
   'connect-timeout': duration('How long a connection may take to stand.').prefault('15s'),
   keepalive: duration('Time between keepalive messages, so that no firewall drops a quiet connection.').prefault('15s'),
+}, {
+  rules: ({ jump }, complain) => {
+    if (typeof jump === 'object' && jump !== null && 'roles' in jump) complain(['jump', 'roles'], 'must be left out: no service runs on a jump host');
+  },
 });
 
 const host: z.ZodType<HostConfig, unknown> = codec<z.ZodUnion<[typeof reach, typeof address]>, HostConfig>(
@@ -112,6 +126,35 @@ export function rootComplaint(path: string): string | undefined {
   return undefined;
 }
 
+/** The same host twice would be switched twice at once. */
+function hostsDiffer(value: Loose, complain: Complain): void {
+  const seen = new Set<string>();
+  for (const [index, item] of (Array.isArray(value['hosts']) ? (value['hosts'] as unknown[]) : []).entries()) {
+    const name = typeof item === 'object' && item !== null && 'name' in item && typeof item.name === 'string' ? item.name : undefined;
+    if (name === undefined) continue;
+    if (seen.has(name)) complain(['hosts', index], `must differ from the other hosts; \`${name}\` stands here twice`);
+    seen.add(name);
+  }
+}
+
+const share = parsed<Amount>(
+  (value) => {
+    const part = parsePercentage(value);
+    if (part === 0) throw new ValueError('must be more than 0%');
+    return { unit: 'share', value: part };
+  },
+  ({ value }) => formatPercentage(value),
+  'A share of the hosts, rounded down; at least one host.',
+  ['25%'],
+);
+const count = whole(1, 10_000, 'A number of hosts.', 1);
+
+/** How many hosts switch at a time. */
+const batch = codec<z.ZodUnion<[typeof count, typeof share]>, Amount>(z.union([count, share]), {
+  decode: (value) => (typeof value === 'number' ? { unit: 'count', value } : value),
+  encode: (value) => (value.unit === 'count' ? value.value : value),
+});
+
 const environment = section(
   'A named target: its hosts and its public URL.',
   {
@@ -135,9 +178,14 @@ const environment = section(
         description: 'The folder on the hosts that belongs to this app alone. Default: /srv/<app>.',
         examples: ['/srv/my-app'],
       }),
+    batch: batch.exactOptional().meta({
+      description:
+        'How many hosts a deploy switches at a time, as a number or a percentage; the next ones follow once these are healthy. Default: all.',
+      examples: [1, '25%'],
+    }),
     'rollback-budget': duration('How long a rollback may take before it is reported as too slow.').prefault('10m'),
   },
-  { planned: ['window'] },
+  { planned: ['window'], rules: hostsDiffer },
 );
 
 export const environments = withRules(

@@ -33,6 +33,10 @@ export const release = section(
     'confirm-within': duration(
       'How long a release may wait for its confirmation after the switch: the lease stays in force so long between the steps of a job.',
     ).prefault('10m'),
+    once: texts(
+      'Commands run on one host only, the first of the environment, in the staged release after the installs and before the switch: migrations. When one fails nothing is switched.',
+      'npm run migrate',
+    ).prefault([]),
     'after-switch': texts(
       'Commands run on each host in the live release once it is healthy, such as clearing a cache. When one fails, the hosts go back.',
       'redis-cli del page-cache',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { roles } from './environments.js';
 import { duration, name, port, relativePath, size, text, texts, whole } from './fields.js';
 import { health } from './health.js';
 import { record, section, variable, verbatim, withRules } from './section.js';
@@ -40,6 +41,7 @@ const service = section(
       description:
         'Plain values for the environment of this service. Secrets belong into app-env; $NAME takes one from there.',
     }),
+    roles: roles('Run the service only on hosts that have one of these roles. Default: on every host.'),
     needs: z
       .array(z.string())
       .prefault([])
