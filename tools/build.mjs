@@ -1,7 +1,7 @@
 /**
  * Builds `dist/`: one bundle that all actions and the CLI share, and a one-line stub for each.
  *
- *   node tools/build.mjs [--out <folder>]     default: dist
+ *   node tools/build.mjs [--out <folder>] [--hook <file>]     default: dist; a hook is for tests alone (see generate.mjs)
  *
  * generate → tsc (src → build/) → ncc (tools/entry.cjs → index.cjs) → stubs. The same sources give the same bytes
  * anywhere: no source maps, no path of the building machine, no native code, nothing beside the one bundle.
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import ncc from '@vercel/ncc';
 
 const root = join(import.meta.dirname, '..');
-const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } });
+const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') }, hook: { type: 'string' } } });
 const out = resolve(values.out);
 
 /** What `runs.main` and `runs.post` in the action.yml files name. */
@@ -41,7 +41,7 @@ function run(program, ...args) {
 
 /** Compiles and bundles; throws when the result is more than one file of plain JavaScript. */
 async function bundle() {
-  run('tools/generate.mjs');
+  run('tools/generate.mjs', ...(values.hook === undefined ? [] : ['--hook', values.hook]));
   run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
   const { code, assets } = await ncc(join(root, 'tools/entry.cjs'), {
     cache: false,

@@ -9,6 +9,8 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Below `build/`, which is ignored by git and lint; inside the repository, so that packages are found. */
 const PLACE = join(ROOT, 'build', 'host-tests');
 const SOURCES = ['src', 'tools', 'tsconfig.json', 'tsconfig.build.json'];
+/** With it a test can stop a script of ours on a host at a marked step. */
+const HOOK = 'test/hosts/fault-hook.sh';
 const STALE_MS = 3_600_000;
 
 let made: Promise<string> | undefined;
@@ -24,7 +26,7 @@ export function bundles(): Promise<string> {
 }
 
 async function make(): Promise<string> {
-  const digest = await digestOf([...SOURCES, 'package-lock.json']);
+  const digest = await digestOf([...SOURCES, HOOK, 'package-lock.json']);
   const done = join(PLACE, digest);
   const lock = `${done}.lock`;
   await mkdir(PLACE, { recursive: true });
@@ -49,7 +51,7 @@ async function make(): Promise<string> {
       for (const name of SOURCES) await cp(join(ROOT, name), join(copy, name), { recursive: true });
       await writeFile(join(copy, 'package.json'), '{"type":"module"}\n');
       await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-      const built = await finish(process.execPath, [join(copy, 'tools', 'build.mjs'), '--out', join(copy, 'dist')], { limit: 300_000 });
+      const built = await finish(process.execPath, [join(copy, 'tools', 'build.mjs'), '--out', join(copy, 'dist'), '--hook', join(ROOT, HOOK)], { limit: 300_000 });
       if (built.code !== 0) throw new Error(`The bundle cannot be built:\n${built.stdout}${built.stderr}`);
       await rename(join(copy, 'dist'), done);
       await rm(copy, { recursive: true, force: true });

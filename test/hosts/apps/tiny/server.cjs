@@ -19,10 +19,18 @@ const server = http.createServer((request, response) => {
   } else if (request.url === '/wrong') {
     response.statusCode = told('wrong') === undefined ? 200 : 500;
     response.end(told('wrong') === undefined ? 'right' : 'wrong');
+  } else if (request.url === '/hang') {
+    // An answer that begins and never ends.
+    response.write('{');
   } else {
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ release, pid: process.pid, user: process.getuid(), greeting: process.env.GREETING || null, text: told('text') || null }));
+    const answer = JSON.stringify({ release, pid: process.pid, user: process.getuid(), greeting: process.env.GREETING || null, text: told('text') || null });
+    const [, ms] = /^\/slow\?ms=(\d+)$/.exec(request.url) || [];
+    if (ms === undefined) response.end(answer);
+    else setTimeout(() => response.end(answer), Number(ms));
   }
 });
 server.listen(Number(process.env.PORT), '0.0.0.0', () => console.log(`release ${release} listens on ${process.env.PORT}`));
+// Well when it starts, and gone soon after.
+if (told('dies-after') !== undefined) setTimeout(() => process.exit(1), Number(told('dies-after')) * 1000);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
