@@ -4,7 +4,7 @@ import { onEvery, type Member } from '../release/fleet.js';
 import { toPrune } from '../release/history.js';
 import { recorded, type RunContext } from './run-context.js';
 
-/** Makes the release good on every host and deletes what nobody needs any more. */
+/** Makes the release good on every host, ends what ran beside it, and deletes what nobody needs any more. */
 export async function confirm(context: RunContext, members: readonly Member[], release: string): Promise<void> {
   const at = context.now().toISOString();
   await onEvery(members, async ({ name, host, findings }) => {
@@ -17,10 +17,10 @@ export async function confirm(context: RunContext, members: readonly Member[], r
     await recorded(
       context,
       { id: 'deploy.confirm', phase: 'deploy', title: 'The release is good', subject: name, expected: `at most ${context.config.release.keep} good releases are kept` },
-      () => host.finish(events, remove),
-      (stuck) =>
+      () => host.finish(events, remove, { confirmed: release, retire: true }),
+      ({ stuck, warnings }) =>
         stuck.length === 0
-          ? { observed: `${release} is good${remove.length === 0 ? '' : `; removed ${formatCount(remove.length, 'old release')}`}` }
+          ? { observed: `${release} is good${remove.length === 0 ? '' : `; removed ${formatCount(remove.length, 'old release')}`}${warnings.map((text) => `; ${text}`).join('')}`, status: warnings.length === 0 ? 'pass' : 'warn' }
           : { observed: `${release} is good; could not delete ${stuck.join(', ')}`, status: 'warn', remedy: `Delete by hand what another user owns: releases/${stuck[0] ?? ''}` },
     );
   });

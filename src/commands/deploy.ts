@@ -1,18 +1,21 @@
+import { batches } from '../config/batch.js';
 import { UserError } from '../evidence/errors.js';
 import { formatBytes, formatCount } from '../evidence/format.js';
 import { HostError } from '../host/failure.js';
 import type { JournalEvent } from '../host/journal.js';
+import { deltasOf } from '../release/deltas.js';
 import { onEvery, type Member } from '../release/fleet.js';
-import { freeSlot, toPrune } from '../release/history.js';
+import { toPrune } from '../release/history.js';
 import { releaseId } from '../release/id.js';
-import { compareManifests, type Delta } from '../release/manifest.js';
-import { packFiles, packRelease } from '../release/upload.js';
-import { describeSwitch, renderService, startOrder } from '../services/render.js';
-import { commonCurrent, holdingFleet, lookingAtFleet, throwIfStopped, type FleetSession } from './fleet-session.js';
+import type { Delta } from '../release/manifest.js';
+import { describeSwitch, startOrder } from '../services/render.js';
+import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
 import { prepareRelease, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runAfterSwitch } from './after-switch.js';
+import { runOnce } from './once.js';
+import { contentBytes, stageAll } from './stage.js';
 import { switchAll, switchBack } from './switch.js';
 
 /**
@@ -36,7 +39,8 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   const { members } = session;
   const { reporter, outputs } = context;
   refuseLostEnv(context, members);
-  refuseFullDisk(context, members, prepared);
+  const deltas = deltasOf(members, prepared.manifest);
+  refuseFullDisk(context, members, prepared, deltas);
   const release = releaseId(context.now(), prepared.commit);
   outputs.release = release;
   outputs.switched = false;
@@ -44,12 +48,14 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   if (before !== undefined && before !== '') outputs.previousRelease = before;
   for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
 
+  const begun = new Set<Member>();
   try {
-    await reporter.group(`Stage ${release}`, () => onEvery(members, (member) => stageOn(context, member, release, prepared)));
+    await reporter.group(`Stage ${release}`, () => stageAll(context, members, deltas, release, prepared, begun));
     await reporter.group('Install', () => installOn(context, members, release));
+    await runOnce(context, members, release);
     throwIfStopped(context.signal);
   } catch (error) {
-    await undo(context, members, release);
+    await undo(context, [...begun], release);
     throw error;
   }
   await reporter.group(`Switch to ${release}`, async () => {
@@ -85,10 +91,11 @@ function refuseLostEnv(context: RunContext, members: readonly Member[]): void {
 const ROOM_LEFT = 32 * 1024 * 1024;
 
 /** A disk that fills up half-way is the worst kind of failure: the room is counted before anything is sent. */
-function refuseFullDisk(context: RunContext, members: readonly Member[], prepared: PreparedRelease): void {
-  const installs = Object.values(context.config.services).some(({ install }) => install.length > 0);
-  const full = members.flatMap(({ name, findings }) => {
-    const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
+function refuseFullDisk(context: RunContext, members: readonly Member[], prepared: PreparedRelease, deltas: ReadonlyMap<Member, Delta>): void {
+  const full = members.flatMap((member) => {
+    const { name, findings } = member;
+    const delta = deltas.get(member) ?? { send: [], link: [] };
+    const installs = Object.values(servicesOf(context, member)).some(({ install }) => install.length > 0);
     // What is linked takes neither room nor inodes, until an install gets files of its own to write into.
     const copied = installs ? prepared.manifest.bytes : 0;
     const bytes = copied + delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
@@ -104,59 +111,11 @@ function refuseFullDisk(context: RunContext, members: readonly Member[], prepare
   });
 }
 
-async function stageOn(context: RunContext, member: Member, release: string, prepared: PreparedRelease): Promise<void> {
-  const { host, findings } = member;
-  const { manifest } = prepared;
-  const { reporter, signal } = context;
-  const delta = compareManifests(manifest, findings.base, findings.rewritten);
-  const slot = freeSlot(findings.history, findings.current);
-  const at = context.now().toISOString();
-  const begin: JournalEvent = { event: 'begin', release, at, by: context.author, commit: prepared.commit };
-  const staged: JournalEvent = { event: 'staged', release, at, slot, digest: manifest.digest, files: manifest.files, bytes: manifest.bytes, commit: prepared.commit };
-  const total = sumOf(delta);
-  let done = 0;
-  const onBytes = (count: number): void => reporter.progress(member.name, (done += count), total);
-
-  await recorded(
-    context,
-    { id: 'deploy.stage', phase: 'deploy', title: 'The release is on the host, whole', subject: member.name, expected: `digest ${manifest.digest.slice(0, 12)}` },
-    async () => {
-      const sentBefore = host.connection.traffic.sent;
-      const services = renderDefinitions(context, host.connection.user);
-      const tar = packRelease(prepared.artifact.folder, { manifest, slot, shared: context.config.release.shared, env: prepared.env, services }, delta, onBytes);
-      const again = new Set(await host.stage(release, findings.base?.release, 'first', begin, staged, tar, signal));
-      if (again.size > 0) {
-        reporter.warn(`${member.name}: ${[...again].slice(0, 5).join(', ')}: rewritten in place since ${findings.base?.release ?? 'the last release'}; sent anew. Such files belong into \`release.shared\`.`);
-        const files = manifest.entries.filter((entry) => entry.type === 'file').filter((entry) => again.has(entry.path));
-        await host.stage(release, undefined, 'more', begin, staged, packFiles(prepared.artifact.folder, files, onBytes), signal);
-      }
-      return { sent: host.connection.traffic.sent - sentBefore, again: again.size };
-    },
-    ({ sent, again }) => ({
-      observed: `sent ${formatCount(delta.send.length + again, 'file')} of ${manifest.files.toLocaleString('en-US')}, ${formatBytes(total)} (${formatBytes(sent)} on the wire); linked ${delta.link.length - again}; verified`,
-      data: { filesSent: delta.send.length + again, filesLinked: delta.link.length - again, bytesSent: sent, contentBytes: total },
-    }),
-  );
-}
-
-/** The definitions of all services, by `NN-<name>` in the order in which they start. */
-function renderDefinitions(context: RunContext, user: string): Record<string, ReturnType<typeof renderService>> {
-  const { config, environment } = context;
-  const place = {
-    app: config.app,
-    root: environment.root,
-    envFile: config.release.envFile,
-    user,
-    publicHost: environment.url === undefined ? 'localhost' : new URL(environment.url).host,
-  };
-  const ordered = startOrder(config.services);
-  return Object.fromEntries(ordered.map((service, index) => [`${String(index + 1).padStart(2, '0')}-${service.name}`, renderService(service, place, context.lookup)]));
-}
-
 async function installOn(context: RunContext, members: readonly Member[], release: string): Promise<void> {
   const { config, reporter, signal } = context;
-  await onEvery(members, async ({ name, host }) => {
-    for (const service of Object.values(config.services)) {
+  await onEvery(members, async (member) => {
+    const { name, host } = member;
+    for (const service of Object.values(servicesOf(context, member))) {
       for (const command of service.install) {
         throwIfStopped(signal);
         await recorded(
@@ -211,26 +170,28 @@ async function planDeploy(context: RunContext, session: FleetSession, prepared: 
   const release = releaseId(context.now(), prepared.commit);
   await reporter.group('Plan: what a deploy would do (nothing is changed)', () => {
     if (config.release.build.length > 0) reporter.step('runner', `would build first: ${config.release.build.join('; ')} (this plan shows the files as they are now)`);
-    for (const { name, findings } of session.members) {
-      const delta = compareManifests(prepared.manifest, findings.base, findings.rewritten);
+    const deltas = deltasOf(session.members, prepared.manifest);
+    for (const member of session.members) {
+      const { name, findings } = member;
+      const delta = deltas.get(member) ?? { send: [], link: [] };
+      const services = servicesOf(context, member);
       if (findings.held !== undefined) reporter.warn(`${name}: the lease is held by ${findings.held.owner}`);
       if (!findings.exists) reporter.step(name, `make ${environment.root}`);
       for (const left of findings.history.unfinished) reporter.step(name, `first put right what a dead run left: release ${left.release} (${left.kind})`);
-      reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(sumOf(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
-      for (const service of Object.values(config.services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
+      reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(contentBytes(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
+      for (const service of Object.values(services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
+      if (member === session.members[0]) for (const command of config.release.once) reporter.step(name, `on this host only: ${command}`);
       reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
-      for (const service of startOrder(config.services)) reporter.step(name, `${service.name}: ${describeSwitch(service)}`);
+      for (const service of startOrder(services)) reporter.step(name, `${service.name}: ${describeSwitch(service, config.site)}`);
       for (const command of config.release.afterSwitch) reporter.step(name, `after the switch: ${command}`);
       const prune = toPrune(findings.history, findings.current, config.release.keep);
       if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
       context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
     }
+    const groups = batches(session.members, environment.batch);
+    if (groups.length > 1) reporter.step('runner', `the hosts switch in ${groups.length} batches of up to ${groups[0]?.length ?? 0}, each once the one before it is healthy`);
     return Promise.resolve();
   });
   context.outputs.outcome = 'plan only: nothing was changed';
   context.outputs.switched = false;
-}
-
-function sumOf(delta: Delta): number {
-  return delta.send.reduce((sum, file) => sum + file.size, 0);
 }

@@ -84,9 +84,9 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
       });
     }
     if (findings.history.releases.some(({ id, state }) => id === findings.current && state === 'active')) {
-      context.reporter.step(host.name, `found ${findings.current} live and never confirmed`);
+      context.reporter.step(host.name, `found ${findings.current} live and never confirmed${findings.armed === undefined || findings.armed.secondsLeft < 0 ? '' : `; the host goes back to ${findings.armed.target} in ${findings.armed.secondsLeft} s`}`);
     }
-    if (repaired.said.length > 0) findings = await host.look(wantManifest);
+    if (repaired.switched || findings.history.unfinished.length > 0) findings = await host.look(wantManifest);
     recovered ||= repaired.switched;
     return { name: host.name, host, findings };
   });

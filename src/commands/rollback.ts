@@ -61,7 +61,7 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
   await onEvery(members, ({ host, findings }) => {
     const leaving = findings.current;
     const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
-    return host.finish(marks);
+    return host.finish(marks, [], { retire: true });
   });
   // The site is back; a cache that could not be cleared is red, and no reason to leave the good release again.
   await runAfterSwitch(context, members, target);

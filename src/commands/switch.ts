@@ -1,7 +1,8 @@
 import { UserError } from '../evidence/errors.js';
 import type { JournalEvent } from '../host/journal.js';
-import type { Activation } from '../host/remote-host.js';
+import type { Activation, SwitchOptions } from '../host/remote-host.js';
 import { onEvery, type Member } from '../release/fleet.js';
+import { revertTarget } from '../release/history.js';
 import { likelyCause } from '../services/likely-cause.js';
 import { recorded, type RunContext } from './run-context.js';
 
@@ -19,14 +20,17 @@ export async function switchAll(context: RunContext, members: readonly Member[],
     context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
     await switchBack(context, moved, release, 'another host did not become healthy');
   }
-  context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'went-back') ? 'went back to the release before it' : 'see the hosts below'}`;
+  context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'stayed') ? 'nothing was switched' : failed.every(({ result }) => result.outcome === 'went-back' || result.outcome === 'stayed') ? 'went back to the release before it' : 'see the hosts below'}`;
   throw switchError(failed.map(({ member, result }) => ({ member, result })), release);
 }
 
 /** Takes hosts on which `release` is live back to what they ran before; the release is bad. */
 export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string): Promise<void> {
   const bad: JournalEvent = { event: 'bad', release, at: context.now().toISOString(), reason };
-  await onEvery(members, (member) => switchOne(context, member, member.findings.current, '-', 'back', bad));
+  await onEvery(members, async (member) => {
+    const result = await switchOne(context, member, member.findings.current, '-', 'back', bad);
+    if (result.outcome === 'active') await member.host.finish([], [], { retire: true });
+  });
 }
 
 /** A host whose link broke during the switch must not keep the others from going back. */
@@ -67,6 +71,7 @@ export async function switchOne(
           bad: previous === '-' ? { event: 'unhealthy', release: target, at, reason: 'a service did not become healthy' } : { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
           back: previous === '-' ? undefined : { event: 'active', release: previous, at },
         },
+        switchOptions(context, member, why),
         (line) => sayActivation(reporter, member.name, line),
       );
       if (result.outcome !== 'active') {
@@ -80,6 +85,14 @@ export async function switchOne(
         ? { observed: target === '' ? 'stopped' : `${target} is live` }
         : { observed: failure.reason, status: 'fail', data: { outcome: failure.outcome, logs: failure.logs } },
   );
+}
+
+/** Only a deploy waits for a confirmation; the way back leads to what was confirmed, and must be open when the site is down. */
+function switchOptions(context: RunContext, { findings }: Member, why: 'deploy' | 'rollback' | 'back'): SwitchOptions {
+  if (why !== 'deploy') return { siteMustAnswer: false };
+  const target = revertTarget(findings.history, findings.current);
+  const seconds = Math.ceil(context.config.release.confirmWithin / 1000);
+  return { siteMustAnswer: true, ...(target === '' ? {} : { revert: { target, seconds } }) };
 }
 
 function sayActivation(reporter: RunContext['reporter'], host: string, line: string): void {
@@ -100,7 +113,9 @@ function switchError(failed: readonly { member: Member; result: Activation }[], 
   const parts = failed.flatMap(({ member, result }) => {
     if (result.outcome === 'active') return [];
     const end =
-      result.outcome === 'went-back'
+      result.outcome === 'stayed'
+        ? `nothing was switched, ${member.findings.current} kept serving`
+        : result.outcome === 'went-back'
         ? `the host went back to ${member.findings.current}, which is healthy`
         : result.outcome === 'stopped'
           ? 'there was no release to go back to: its services were stopped'

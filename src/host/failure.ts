@@ -24,12 +24,13 @@ export class HostError extends UserError {
 }
 
 /** The exit codes of scripts/lib.sh that mean the same in every script. */
-export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, again: 10, wentBack: 20, stuck: 21, stopped: 22 } as const;
+export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, moved: 8, again: 10, wentBack: 20, stuck: 21, stopped: 22, stayed: 23 } as const;
 
 const REMEDIES = new Map<number, string>([
   [EXIT.refused, 'Check `environments.<name>.root` in slipway.yml. Nothing was changed.'],
   [EXIT.leaseLost, 'Another run took over after this one was silent for too long. See `slipway status`; run again when it has ended.'],
   [EXIT.lacking, 'Install it on the host, then run again.'],
+  [EXIT.moved, 'Nobody confirmed the release in time, so the host went back: `slipway releases` shows it. Raise `release.confirm-within` if your checks need longer; deploy again.'],
   [EXIT.busy, 'See what is running there: `ps -ef | grep slipway`. Then run again.'],
 ]);
 

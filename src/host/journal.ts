@@ -20,18 +20,23 @@ interface Common {
   readonly by?: Author;
 }
 
+/** Why `current` was moved: `back` by the run that failed, `revert` by the host itself. */
+export type SwitchReason = 'deploy' | 'rollback' | 'back' | 'recovery' | 'revert';
+
 export type JournalEvent =
   /** A deploy has begun to send this release. */
   | (Common & { readonly event: 'begin'; readonly commit?: string })
   /** The release is on the host, whole and verified. */
-  | (Common & { readonly event: 'staged'; readonly slot: Slot; readonly digest: string; readonly files: number; readonly bytes: number; readonly commit?: string })
+  | (Common & { readonly event: 'staged'; readonly digest: string; readonly files: number; readonly bytes: number; readonly commit?: string })
   /** `current` is about to be renamed to this release ('' = to none). */
-  | (Common & { readonly event: 'switching'; readonly previous: string; readonly why: 'deploy' | 'rollback' | 'back' | 'recovery' })
-  /** Its services run and are healthy; traffic is on it. */
-  | (Common & { readonly event: 'active' })
+  | (Common & { readonly event: 'switching'; readonly previous: string; readonly why: SwitchReason })
+  /** Its services run and are healthy; traffic is on it. The host adds the slot, where there are slots. */
+  | (Common & { readonly event: 'active'; readonly slot?: Slot })
   /** Confirmed: it counts for keep-N and as a target of rollbacks. */
   | (Common & { readonly event: 'good' })
   | (Common & { readonly event: 'bad'; readonly reason: string })
+  /** Nobody confirmed it in time: the host went back to `to` by itself. Written by the host. */
+  | (Common & { readonly event: 'reverted'; readonly to: string; readonly reason: string; readonly slot?: Slot })
   /** `current` names it, but its services are not healthy; what it was before, it stays. */
   | (Common & { readonly event: 'unhealthy'; readonly reason: string })
   /** A dead run's traces of this release were removed by a later one. */
@@ -45,6 +50,7 @@ export interface ReleaseRecord {
   readonly state: ReleaseState;
   /** Whether its files are still on the host, as far as the journal knows. */
   readonly present: boolean;
+  /** Where it last ran, if it has slots. */
   readonly slot: Slot | undefined;
   readonly digest: string | undefined;
   readonly commit: string | undefined;
@@ -58,12 +64,22 @@ export type Unfinished =
   /** Files on their way, or staged and never switched to. */
   | { readonly kind: 'staging'; readonly release: string }
   /** The switch began and nobody wrote how it ended. */
-  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: 'deploy' | 'rollback' | 'back' | 'recovery' };
+  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: SwitchReason };
+
+/** A host that went back because nobody confirmed a release. */
+export interface Reverted {
+  readonly release: string;
+  readonly to: string;
+  readonly at: string;
+  readonly reason: string;
+}
 
 export interface History {
   /** In the order in which they were begun, oldest first. */
   readonly releases: readonly ReleaseRecord[];
   readonly unfinished: readonly Unfinished[];
+  /** The host went back by itself, and no run has come to know of it since. */
+  readonly reverted: Reverted | undefined;
   /** Lines that are not ours or are torn; reported, never guessed at. */
   readonly unreadable: number;
 }
@@ -81,6 +97,7 @@ export function readHistory(lines: Iterable<string>): History {
   const releases = new Map<string, Draft>();
   const staging = new Set<string>();
   let switching: Extract<Unfinished, { kind: 'switching' }> | undefined;
+  let reverted: Reverted | undefined;
   let unreadable = 0;
 
   for (const line of lines) {
@@ -90,6 +107,8 @@ export function readHistory(lines: Iterable<string>): History {
       unreadable += 1;
       continue;
     }
+    // Whatever a run does next, it has read the journal before.
+    reverted = event.event === 'reverted' ? { release: event.release, to: event.to, at: event.at, reason: event.reason } : undefined;
     if (event.event === 'switching') {
       switching = { kind: 'switching', release: event.release, previous: event.previous, why: event.why };
     }
@@ -107,7 +126,6 @@ export function readHistory(lines: Iterable<string>): History {
         break;
       case 'staged':
         record.present = true;
-        record.slot = event.slot;
         record.digest = event.digest;
         record.commit = event.commit ?? record.commit;
         break;
@@ -117,6 +135,7 @@ export function readHistory(lines: Iterable<string>): History {
       case 'active':
         switching = undefined;
         staging.delete(event.release);
+        record.slot = event.slot ?? record.slot;
         if (record.state !== 'good') record.state = 'active';
         break;
       case 'good':
@@ -128,6 +147,14 @@ export function readHistory(lines: Iterable<string>): History {
         record.reason = event.reason;
         staging.delete(event.release);
         break;
+      case 'reverted': {
+        record.state = 'bad';
+        record.reason = event.reason;
+        switching = undefined;
+        const back = releases.get(event.to);
+        if (back !== undefined) back.slot = event.slot ?? back.slot;
+        break;
+      }
       case 'unhealthy':
         switching = undefined;
         break;
@@ -145,7 +172,7 @@ export function readHistory(lines: Iterable<string>): History {
   }
   const unfinished: Unfinished[] = [...staging].map((release) => ({ kind: 'staging', release }));
   if (switching !== undefined) unfinished.unshift(switching);
-  return { releases: [...releases.values()], unfinished, unreadable };
+  return { releases: [...releases.values()], unfinished, reverted, unreadable };
 }
 
 function newRecord(event: JournalEvent): Draft {
@@ -162,16 +189,16 @@ function newRecord(event: JournalEvent): Draft {
   };
 }
 
-const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'unhealthy', 'undone', 'removed']);
+const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'reverted', 'unhealthy', 'undone', 'removed']);
 
 function parseEvent(line: string): JournalEvent | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { event, release, at, previous, slot } = value as Record<string, unknown>;
+    const { event, release, at, previous, to } = value as Record<string, unknown>;
     if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string' || typeof at !== 'string') return undefined;
     if (event === 'switching' && typeof previous !== 'string') return undefined;
-    if (event === 'staged' && slot !== 'blue' && slot !== 'green') return undefined;
+    if (event === 'reverted' && typeof to !== 'string') return undefined;
     return value as JournalEvent;
   } catch {
     return undefined;

@@ -40,6 +40,15 @@ export interface Findings {
   readonly free: { readonly bytes: number | undefined; readonly inodes: number | undefined };
   /** Somebody else's lease, seen when only looking. */
   readonly held: Held | undefined;
+  /** The live release waits for its confirmation: without one the host goes back by itself. */
+  readonly armed: Armed | undefined;
+}
+
+/** What a host does by itself, and when; less than 0 seconds when its timer has not done it. */
+export interface Armed {
+  readonly release: string;
+  readonly target: string;
+  readonly secondsLeft: number;
 }
 
 export interface Held {
@@ -56,15 +65,31 @@ export interface ServiceStatus {
   /** The folder the first process really works in. */
   readonly folder: string;
   readonly health: string;
+  /** Empty when it runs in place. */
+  readonly slot: string;
+  /** In a slot: whether it is the one that answers; the other is kept warm. */
+  readonly live: boolean;
 }
 
-/** How an activation ended on one host. `stopped`: there was nothing to go back to; `unknown`: the link broke meanwhile. */
+/** What a switch is told beside its target. */
+export interface SwitchOptions {
+  /** The host goes back to `target` by itself when nobody confirms within so many seconds. */
+  readonly revert?: { readonly target: string; readonly seconds: number };
+  /** A site that does not answer on the host stops the switch; else it is a warning. */
+  readonly siteMustAnswer: boolean;
+}
+
+/**
+ * How an activation ended on one host. `stayed`: nothing was switched; `stopped`: there was nothing to go back to;
+ * `unknown`: the link broke meanwhile.
+ */
 export type Activation =
   | { readonly outcome: 'active' }
-  | { readonly outcome: 'went-back' | 'stopped' | 'stuck' | 'unknown'; readonly reason: string; readonly logs: readonly string[] };
+  | { readonly outcome: 'stayed' | 'went-back' | 'stopped' | 'stuck' | 'unknown'; readonly reason: string; readonly logs: readonly string[] };
 
 type Line = (text: string) => void;
 
+const OUTCOMES = new Map([[EXIT.stayed, 'stayed'], [EXIT.wentBack, 'went-back'], [EXIT.stopped, 'stopped']] as const) as ReadonlyMap<number, 'stayed' | 'went-back' | 'stopped'>;
 const SAYS_GONE: ReadonlySet<JournalEvent['event']> = new Set<JournalEvent['event']>(['removed', 'undone']);
 /** No word from a script for this long, in milliseconds, is a failure. */
 const SILENCE = 300_000;
@@ -173,13 +198,22 @@ export class RemoteHost {
   /**
    * The switch: `current` to `release` ('' for none), its services started and healthy; the host goes back to `previous`
    * by itself when they are not ('' stops everything, '-' leaves things as they are).
+   * @throws HostError with EXIT.moved when another release than `previous` is live.
    */
-  async activate(release: string, previous: string, lines: { switching: JournalEvent; active: JournalEvent; bad: JournalEvent; back: JournalEvent | undefined }, onLine: Line): Promise<Activation> {
+  async activate(
+    release: string,
+    previous: string,
+    lines: { switching: JournalEvent; active: JournalEvent; bad: JournalEvent; back: JournalEvent | undefined },
+    options: SwitchOptions,
+    onLine: Line,
+  ): Promise<Activation> {
+    const { revert, siteMustAnswer } = options;
     const reasons: string[] = [];
     const logs: string[] = [];
     const result = await this.#run(
       'activate',
-      [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back)],
+      [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back),
+        String(revert?.seconds ?? 0), revert?.target ?? '', siteMustAnswer ? 'must' : 'may'],
       {
         input: `${this.#sudoPassword}\n`,
         idleLimit: SWITCH_SILENCE,
@@ -192,23 +226,43 @@ export class RemoteHost {
         },
       },
       'the switch',
-      [EXIT.wentBack, EXIT.stuck, EXIT.stopped],
+      [EXIT.wentBack, EXIT.stuck, EXIT.stopped, EXIT.stayed],
     );
     if (result.code === 0) return { outcome: 'active' };
     const reason = reasons[0] ?? 'a service did not start';
     const detail = [...logs, ...lastLines(result.stderr, 15)];
-    const outcome = result.code === EXIT.wentBack ? 'went-back' : result.code === EXIT.stopped ? 'stopped' : 'stuck';
+    const outcome = OUTCOMES.get(result.code) ?? 'stuck';
     return { outcome, reason, logs: detail };
   }
 
-  /** Appends journal lines and deletes releases. Returns the ids that could not be deleted. */
-  async finish(events: readonly JournalEvent[], remove: readonly string[] = []): Promise<readonly string[]> {
+  /**
+   * Appends journal lines and deletes releases. Returns the ids that could not be deleted, and what else there is to warn of.
+   * @param options `confirmed`: the release that must be live, else nothing is written; `retire`: what is live is there to
+   *   stay: the timer is stopped, and all that runs beside it, once its connections have ended.
+   * @throws HostError with EXIT.moved when another release than `confirmed` is live.
+   */
+  async finish(events: readonly JournalEvent[], remove: readonly string[] = [], options: { readonly confirmed?: string; readonly retire?: boolean } = {}): Promise<{ readonly stuck: readonly string[]; readonly warnings: readonly string[] }> {
     // What says that a release is gone is written once it is.
     const goodbyes = new Map(events.filter(({ event, release }) => SAYS_GONE.has(event) && remove.includes(release)).map((event) => [event.release, event]));
     const first = events.filter((event) => goodbyes.get(event.release) !== event);
     const deletions = remove.flatMap((id) => [id, journalLine(goodbyes.get(id) ?? { event: 'removed', release: id, at: new Date().toISOString() })]);
-    const result = await this.#run('finish', [String(first.length), ...first.map(journalLine), ...deletions], {}, 'writing the journal');
-    return [...result.stdout.matchAll(/^stuck (.+)$/gm)].map((match) => match[1] ?? '');
+    const result = await this.#run(
+      'finish',
+      [options.confirmed ?? '', options.retire === true ? 'retire' : 'keep', String(first.length), ...first.map(journalLine), ...deletions],
+      { input: `${this.#sudoPassword}\n` },
+      'writing the journal',
+    );
+    return { stuck: said(result, 'stuck'), warnings: said(result, 'warn') };
+  }
+
+  /** Begins the time in which `release` must be confirmed anew. */
+  async rearm(release: string): Promise<void> {
+    await this.#run('rearm', [release], { input: `${this.#sudoPassword}\n` }, 'waiting for the confirmation');
+  }
+
+  /** Does what the host's own timer should have done. Needs no lease: it is the host's decision. */
+  async revert(): Promise<void> {
+    await this.#run('revert', [], {}, 'going back without a confirmation', [EXIT.stuck], false);
   }
 
   /** The first of `ids` whose files are proven whole, and why those before it are not. */
@@ -226,8 +280,8 @@ export class RemoteHost {
       .split('\n')
       .filter((line) => line.startsWith('service\t'))
       .map((line) => {
-        const [, name = '', manager = '', pids = '', restarts = '', folder = '', health = ''] = line.split('\t');
-        return { name, manager, pids, restarts, folder, health };
+        const [, name = '', manager = '', pids = '', restarts = '', folder = '', health = '', slot = '', live = ''] = line.split('\t');
+        return { name, manager, pids, restarts, folder, health, slot, live: live === 'live' };
       });
   }
 
@@ -281,6 +335,11 @@ export class RemoteHost {
   }
 }
 
+/** What follows a word at the beginning of a script's lines. */
+function said({ stdout }: ExecResult, word: string): string[] {
+  return stdout.split('\n').flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
+}
+
 /** Reads what open.sh says up to "ready" (or "held", when taking). */
 async function readFindings(session: Session, host: string): Promise<Findings> {
   let current = '';
@@ -288,6 +347,7 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
   let hasEnv = false;
   let free: Findings['free'] = { bytes: undefined, inodes: undefined };
   let held: Held | undefined;
+  let armed: Armed | undefined;
   let rewritten = new Set<string>();
   let base: { release: string; encoded: string[] } | undefined;
   const journal: string[] = [];
@@ -313,9 +373,10 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
     else if (word === 'j') journal.push(text);
     else if (word === 'base') base = { release: text, encoded: [] };
     else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
+    else if (word === 'armed') armed = { release: rest[0] ?? '', target: rest[1] ?? '', secondsLeft: Number(rest[2]) };
     else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
   }
-  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held };
+  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed };
 }
 
 /** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */

@@ -2,18 +2,30 @@ import { scripts } from './scripts.generated.js';
 
 type Name = keyof typeof scripts;
 
+/** What a script builds on: sent in front of it, in this order. */
+const LIBRARIES = {
+  none: [],
+  base: ['lib'],
+  services: ['lib', 'services', 'compose', 'slots'],
+} as const satisfies Record<string, readonly Name[]>;
+
+type Library = (typeof LIBRARIES)[keyof typeof LIBRARIES][number];
+/** The scripts that are sent to hosts. */
+export type ScriptName = Exclude<Name, Library>;
+
+const NEEDS_SERVICES: ReadonlySet<Name> = new Set<Name>(['activate', 'finish', 'rearm', 'revert', 'site', 'status'] as Name[]);
+
 /**
  * The full text of one remote script: the common library, what it builds on, and the script itself, as they stand in
  * `scripts/`. Parameters are never put into the text; they are passed as arguments (DESIGN §4, law 2).
  */
-export function scriptText(name: Exclude<Name, 'lib' | 'services'>): string {
-  const parts: Name[] = name === 'preflight' ? [name] : USES_SERVICES.has(name) ? ['lib', 'services', name] : ['lib', name];
-  return parts.map((part) => scripts[part]).join('\n');
+export function scriptText(name: ScriptName): string {
+  const library = name === 'preflight' ? LIBRARIES.none : NEEDS_SERVICES.has(name) ? LIBRARIES.services : LIBRARIES.base;
+  return [...library, name].map((part) => scripts[part]).join('\n');
 }
 
-const USES_SERVICES: ReadonlySet<Name> = new Set<Name>(['activate', 'status']);
-
 /** The names of all scripts that are sent to hosts. */
-export function scriptNames(): readonly Exclude<Name, 'lib' | 'services'>[] {
-  return (Object.keys(scripts) as Name[]).filter((name): name is Exclude<Name, 'lib' | 'services'> => name !== 'lib' && name !== 'services');
+export function scriptNames(): readonly ScriptName[] {
+  const libraries: ReadonlySet<Name> = new Set<Name>(LIBRARIES.services);
+  return (Object.keys(scripts) as Name[]).filter((name): name is ScriptName => !libraries.has(name));
 }

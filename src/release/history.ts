@@ -1,4 +1,4 @@
-import type { History, ReleaseRecord, Slot } from '../host/journal.js';
+import type { History, ReleaseRecord } from '../host/journal.js';
 
 /** Good releases that are still on the host, newest first, without the live one: what a rollback can go to. */
 export function rollbackTargets(history: History, current: string): ReleaseRecord[] {
@@ -17,7 +17,8 @@ export function toPrune(history: History, current: string, keep: number): string
   return present.filter((release) => !kept.has(release.id)).map((release) => release.id);
 }
 
-/** The slot for a new release: the one the live release is not in. */
-export function freeSlot(history: History, current: string): Slot {
-  return history.releases.find((release) => release.id === current)?.slot === 'blue' ? 'green' : 'blue';
+/** What a host goes back to when nobody confirms a release: what was live when it is good, else the newest good one, else what was live. */
+export function revertTarget(history: History, current: string): string {
+  if (history.releases.find(({ id }) => id === current)?.state === 'good') return current;
+  return rollbackTargets(history, current)[0]?.id ?? current;
 }

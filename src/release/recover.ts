@@ -12,8 +12,9 @@ export interface Recovery {
  * Finishes or undoes what a run that died left on this host (DESIGN §4, law 6). Needs the lease.
  *
  * - Files on their way, or staged and never switched to: removed.
- * - A switch towards a good release (a rollback, a way back): finished, its target was proven.
- * - A switch towards any other release: undone, `current` goes back to the release before it.
+ * - A switch towards a good release, or back to what was live before: finished.
+ * - A deploy's switch: undone, `current` goes back to the release before it.
+ * - A release whose time to be confirmed is over although its host still runs it (its timer was lost): gone back from.
  *
  * A release that was put back and does not become healthy is said, and does not stop what comes next: the next deploy may
  * be what mends it.
@@ -27,20 +28,32 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     const by = record?.by === undefined ? '' : ` by ${record.by.actor} (${record.by.run})`;
     if (left.kind === 'staging') {
       const found = `a run${by} ended before the switch`;
-      const stuck = await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
+      const { stuck } = await host.finish([{ event: 'undone', release: left.release, at, found }], [left.release]);
       said.push(`release ${left.release}: ${found}; ${stuck.length === 0 ? 'its files were removed' : 'its files cannot be deleted, look at who owns them'}`);
       continue;
     }
-    const target = record?.state === 'good' ? left.release : left.previous;
+    const target = record?.state === 'good' || left.why !== 'deploy' ? left.release : left.previous;
     const undoes = target !== left.release;
     const trouble = await switchTo(host, left, target, undoes, at, onLine);
     switched = trouble === undefined;
     const done = target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`;
     const story = undoes ? `release ${left.release}: a run${by} died during the switch; ${done}` : `a run died on the way to release ${target}; the way was finished`;
+    if (trouble === undefined) await host.finish([], [], { retire: true });
     said.push(trouble === undefined ? story : `${story}, BUT IT IS NOT HEALTHY: ${trouble}`);
+  }
+  const { reverted } = findings.history;
+  if (reverted !== undefined) said.push(`the host went back from ${reverted.release} to ${reverted.to} by itself at ${reverted.at}: ${reverted.reason}`);
+  const { armed } = findings;
+  if (armed !== undefined && armed.secondsLeft < -TIMER_IS_LATE && armed.release === findings.current) {
+    await host.revert();
+    said.push(`release ${armed.release} was not confirmed in time and the host's timer was lost; went back to ${armed.target}`);
+    switched = true;
   }
   return { said, switched };
 }
+
+/** Seconds after which a timer will not act any more. */
+const TIMER_IS_LATE = 30;
 
 /** @returns why the target is not healthy, with the last lines of the service; undefined when it is. */
 async function switchTo(
@@ -61,6 +74,7 @@ async function switchTo(
       bad: { event: 'unhealthy', release: target, at, reason: 'did not start when a dead run was being put right' },
       back: undefined,
     },
+    { siteMustAnswer: false },
     onLine,
   );
   return result.outcome === 'active' ? undefined : [result.reason, ...result.logs.map((line) => `    ${line}`)].join('\n');

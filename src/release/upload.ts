@@ -6,14 +6,14 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Header, type Pack } from 'tar-stream';
 import { UserError } from '../evidence/errors.js';
-import type { Slot } from '../host/journal.js';
 import type { Definition } from '../services/definition.js';
 import type { Delta, Entry, Manifest } from './manifest.js';
 
 /** What travels beside the files: how the host verifies, links, shares and runs the release. */
 export interface Luggage {
   readonly manifest: Manifest;
-  readonly slot: Slot;
+  /** The script by which a host goes back by itself. */
+  readonly revert: string;
   /** Paths below the release that survive releases. */
   readonly shared: readonly string[];
   /** The environment file's text, or undefined when the release has none. */
@@ -34,7 +34,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
       sums: luggage.manifest.sums,
       links: delta.link.map((path) => `${path}\0`).join(''),
       shared: luggage.shared.map((path) => `${path}\n`).join(''),
-      slot: luggage.slot,
+      'revert.sh': luggage.revert,
     };
     for (const [name, content] of Object.entries(meta)) await addText(tar, `meta/${name}`, content, 0o644);
     if (luggage.env !== undefined) await addText(tar, 'meta/env', luggage.env, 0o600);

@@ -1,20 +1,20 @@
 import { quote } from '../ssh/quote.js';
-import { currentLink, serviceFolder } from '../host/layout.js';
+import { serviceFolder } from '../host/layout.js';
 import type { ServiceConfig } from '../config/schema.js';
-import type { ServiceContext } from './definition.js';
+import type { Instance } from './definition.js';
 
 /**
- * The script by which a manager starts a service in whatever release `current` names at that moment: it reads the
+ * The script by which a manager starts a service in whatever release its base (`current`, or its slot) names at that moment: it reads the
  * release's environment file, then the service's own values, and becomes the start command.
  */
-export function renderLauncher(service: ServiceConfig, context: ServiceContext): string {
+export function renderLauncher(service: ServiceConfig, instance: Instance): string {
   const start = service.start ?? ':';
   return [
     '#!/bin/sh',
     '# Written by Slipway for this release; replaced by the next one.',
     'set -eu',
     // No name of ours may meet one of the environment file's: "$1" to "$3" are beyond its reach.
-    `set -- "$(cd -P ${quote(currentLink(context.root))} && pwd -P)" ${quote(context.envFile)} ${quote(`${serviceFolder(context.root, service.name)}/env`)}`,
+    `set -- "$(cd -P ${quote(instance.base)} && pwd -P)" ${quote(instance.envFile)} ${quote(`${serviceFolder(instance.root, instance.key)}/env`)}`,
     `cd "$1"/${quote(service.directory)}`,
     'set -a',
     'if [ -r "$1/$2" ]; then . "$1/$2"; fi',

@@ -1,6 +1,6 @@
-import { currentLink, logFolder, serviceFolder } from '../host/layout.js';
+import { logFolder, serviceFolder } from '../host/layout.js';
 import type { ServiceConfig } from '../config/schema.js';
-import type { Definition, Manager, ServiceContext } from './definition.js';
+import type { Definition, Instance, Manager } from './definition.js';
 import { parseNodeCommand } from './launcher.js';
 import { renderPreload } from './preload.js';
 
@@ -10,13 +10,13 @@ function isCluster(service: ServiceConfig): boolean {
 }
 
 /**
- * PM2 gets paths by way of `current`, never a release's own, so that the definition stays the same from release to
+ * PM2 gets paths by way of `current` or of a slot's link, never a release's own, so that the definition stays the same from release to
  * release and `pm2 save` survives a reboot. Source: PM2's ecosystem file reference, https://pm2.keymetrics.io/docs/usage/application-declaration/
  */
 export const pm2: Manager = {
-  render(service: ServiceConfig, context: ServiceContext): Definition {
-    const own = serviceFolder(context.root, service.name);
-    const directory = service.directory === '.' ? currentLink(context.root) : `${currentLink(context.root)}/${service.directory}`;
+  render(service: ServiceConfig, instance: Instance): Definition {
+    const own = serviceFolder(instance.root, instance.key);
+    const directory = service.directory === '.' ? instance.base : `${instance.base}/${service.directory}`;
     const command = isCluster(service) ? parseNodeCommand(service.start ?? '') : undefined;
     const process =
       command === undefined
@@ -29,15 +29,15 @@ export const pm2: Manager = {
             node_args: ['--require', `${own}/preload.cjs`, ...command.flags],
           };
     const app = {
-      name: `${context.app}-${service.name}`,
+      name: instance.full,
       cwd: directory,
       ...process,
       autorestart: true,
       watch: false,
       merge_logs: true,
       log_date_format: 'YYYY-MM-DD HH:mm:ss Z',
-      out_file: `${logFolder(context.root)}/${service.name}.out.log`,
-      error_file: `${logFolder(context.root)}/${service.name}.err.log`,
+      out_file: `${logFolder(instance.root)}/${instance.key}.out.log`,
+      error_file: `${logFolder(instance.root)}/${instance.key}.err.log`,
       kill_timeout: service.stopLimit,
       listen_timeout: service.health?.within ?? 10_000,
       exp_backoff_restart_delay: 100,
@@ -45,7 +45,7 @@ export const pm2: Manager = {
     };
     return {
       'pm2.json': { content: `${JSON.stringify({ apps: [app] }, undefined, 2)}\n`, mode: 0o644 },
-      'preload.cjs': { content: renderPreload(context), mode: 0o644 },
+      'preload.cjs': { content: renderPreload(instance), mode: 0o644 },
     };
   },
 

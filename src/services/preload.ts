@@ -1,5 +1,5 @@
-import { currentLink, logFolder } from '../host/layout.js';
-import type { ServiceContext } from './definition.js';
+import { logFolder } from '../host/layout.js';
+import type { Instance } from './definition.js';
 
 /**
  * Required into Node processes that PM2 starts itself: reads the release's environment file and the service's own values
@@ -14,7 +14,7 @@ import type { ServiceContext } from './definition.js';
  * given back, and goes to another; but an app that exits the moment its server is closed takes it along, and that request is
  * never answered (12 reloads of two workers under load: 4 of 8,400). So the end of a server is told a little later (0 of 17,000).
  */
-export function renderPreload(context: Pick<ServiceContext, 'root' | 'envFile'>): string {
+export function renderPreload(instance: Pick<Instance, 'root' | 'envFile' | 'base'>): string {
   return `'use strict';
 // Written by Slipway: the environment of the release this process belongs to.
 const fs = require('fs');
@@ -46,7 +46,7 @@ const atOnce = {
   },
 };
 fs.createWriteStream = (file, options) => {
-  if (path.dirname(String(file)) !== ${JSON.stringify(logFolder(context.root))}) return createWriteStream(file, options);
+  if (path.dirname(String(file)) !== ${JSON.stringify(logFolder(instance.root))}) return createWriteStream(file, options);
   // A stream that opens its file itself is not ready yet when it says so.
   const fd = fs.openSync(file, 'a');
   const stream = createWriteStream(file, { ...options, fd, fs: atOnce });
@@ -66,8 +66,8 @@ if (require('cluster').isWorker) {
   };
 }
 
-const release = fs.realpathSync(${JSON.stringify(currentLink(context.root))});
-load(path.join(release, ${JSON.stringify(context.envFile)}));
+const release = fs.realpathSync(${JSON.stringify(instance.base)});
+load(path.join(release, ${JSON.stringify(instance.envFile)}));
 load(path.join(__dirname, 'env'));
 process.env.SLIPWAY_RELEASE = path.basename(release);
 `;

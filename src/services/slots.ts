@@ -14,8 +14,3 @@ export function slotPort(service: ServiceConfig, slot: Slot): number {
   const { port = 0, greenPort } = service;
   return slot === 'blue' ? port : (greenPort ?? (port > 55_535 ? port - 10_000 : port + 10_000));
 }
-
-/** The key of an installed definition: the service's name, with its slot where it has one. */
-export function definitionKey(service: ServiceConfig, slot: Slot | undefined): string {
-  return slot === undefined ? service.name : `${service.name}@${slot}`;
-}

@@ -1,30 +1,30 @@
-import { currentLink, serviceFolder } from '../host/layout.js';
+import { serviceFolder } from '../host/layout.js';
 import type { ServiceConfig } from '../config/schema.js';
-import type { Definition, Manager, ServiceContext } from './definition.js';
+import type { Definition, Instance, Manager } from './definition.js';
 
 /**
- * A unit that starts the service in whatever release `current` names. The environment files are read by systemd itself,
+ * A unit that starts the service in whatever release `current`, or its slot's link, names. The environment files are read by systemd itself,
  * as root, so that a service may run as a user who cannot read the deploy user's 0600 files.
  * Sources: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5).
  */
 export const systemd: Manager = {
-  render(service: ServiceConfig, context: ServiceContext): Definition {
-    const own = serviceFolder(context.root, service.name);
-    const current = currentLink(context.root);
+  render(service: ServiceConfig, instance: Instance): Definition {
+    const own = serviceFolder(instance.root, instance.key);
+    const { base } = instance;
     const system = service.scope === 'system';
     const lines = [
       '# Written by Slipway; replaced by the next release.',
       '[Unit]',
-      `Description=${context.app} ${service.name}`,
+      `Description=${instance.app} ${service.name}${instance.slot === undefined ? '' : ` (${instance.slot})`}`,
       'After=network.target',
       // However long the database is away: the service is started again when it is back.
       'StartLimitIntervalSec=0',
       '',
       '[Service]',
       'Type=simple',
-      ...(system ? [`User=${service.user ?? context.user}`] : []),
-      `WorkingDirectory=${escape(service.directory === '.' ? current : `${current}/${service.directory}`)}`,
-      `EnvironmentFile=-${escape(`${current}/${context.envFile}`)}`,
+      ...(system ? [`User=${service.user ?? instance.user}`] : []),
+      `WorkingDirectory=${escape(service.directory === '.' ? base : `${base}/${service.directory}`)}`,
+      `EnvironmentFile=-${escape(`${base}/${instance.envFile}`)}`,
       `EnvironmentFile=-${escape(`${own}/env`)}`,
       `ExecStart=/bin/sh "${escape(`${own}/launch`).replace(/[\\"]/g, '\\$&').replaceAll('$', '$$$$')}"`,
       'Restart=always',
@@ -39,6 +39,8 @@ export const systemd: Manager = {
     ];
     return { unit: { content: lines.join('\n'), mode: 0o644 } };
   },
+
+  instanceName: (name, slot) => `${name}@${slot}`,
 
   describe(): string {
     return 'systemctl restart (a short gap)';

@@ -1,15 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { journalLine, readHistory, type JournalEvent, type ReleaseState } from '../../src/host/journal.js';
-import { freeSlot, rollbackTargets, toPrune } from '../../src/release/history.js';
+import { revertTarget, rollbackTargets, toPrune } from '../../src/release/history.js';
 import { AT } from '../support/host-fixture.js';
 
 const begin = (release: string): JournalEvent => ({ event: 'begin', release, at: AT, by: { actor: 'octocat', run: 'r1' }, commit: 'abc' });
-const staged = (release: string, slot: 'blue' | 'green' = 'blue'): JournalEvent => ({ event: 'staged', release, at: AT, slot, digest: 'd', files: 1, bytes: 1 });
+const staged = (release: string): JournalEvent => ({ event: 'staged', release, at: AT, digest: 'd', files: 1, bytes: 1 });
 const switching = (release: string, previous: string): JournalEvent => ({ event: 'switching', release, at: AT, previous, why: 'deploy' });
 const active = (release: string): JournalEvent => ({ event: 'active', release, at: AT });
 const good = (release: string): JournalEvent => ({ event: 'good', release, at: AT });
 const bad = (release: string): JournalEvent => ({ event: 'bad', release, at: AT, reason: 'no' });
 const removed = (release: string): JournalEvent => ({ event: 'removed', release, at: AT });
+const inSlot = (release: string, slot: 'blue' | 'green'): JournalEvent => ({ event: 'active', release, at: AT, slot });
 const live = (release: string, previous: string): JournalEvent[] => [begin(release), staged(release), switching(release, previous), active(release)];
 const history = (...events: JournalEvent[]) => readHistory(events.map(journalLine));
 const stateOf = (events: JournalEvent[], id: string): ReleaseState | undefined => history(...events).releases.find((release) => release.id === id)?.state;
@@ -30,7 +31,7 @@ describe('the state of a release', () => {
   });
 
   test('knows commit, author, slot and digest', () => {
-    expect(history(...live('a', '')).releases[0]).toMatchObject({ commit: 'abc', by: { actor: 'octocat', run: 'r1' }, slot: 'blue', digest: 'd', present: true, begun: AT });
+    expect(history(...live('a', ''), inSlot('a', 'blue')).releases[0]).toMatchObject({ commit: 'abc', by: { actor: 'octocat', run: 'r1' }, slot: 'blue', digest: 'd', present: true, begun: AT });
   });
 
   test('is no longer present once removed or undone', () => {
@@ -68,7 +69,7 @@ describe('lines that are not ours', () => {
   test('are counted, never guessed at, and change nothing', () => {
     const own = live('a', '').map(journalLine);
     const strange = ['{"event":"begi', 'hello', '[]', 'null', '7', '{"event":"exploded","release":"a","at":"x"}', '{"event":"good","release":7,"at":"x"}', '{"event":"good","release":"a"}', '\0\0\0{"event":"good"}',
-      '{"event":"switching","release":"b","at":"x"}', '{"event":"staged","release":"b","at":"x","slot":"red"}'];
+      '{"event":"switching","release":"b","at":"x"}', '{"event":"reverted","release":"b","at":"x"}'];
     const read = readHistory([...own, ...strange, '', '   ']);
     expect(read.unreadable).toBe(strange.length);
     expect(read.releases).toEqual(readHistory(own).releases);
@@ -120,11 +121,32 @@ describe('what is deleted', () => {
   });
 });
 
-describe('the slot of a new release', () => {
-  test('is the one the live release is not in', () => {
-    const both = history(...live('a', ''), begin('b'), staged('b', 'green'));
-    expect(freeSlot(both, 'a')).toBe('green');
-    expect(freeSlot(both, 'b')).toBe('blue');
-    expect(freeSlot(both, '')).toBe('blue');
+describe('a host that went back by itself', () => {
+  const reverted: JournalEvent = { event: 'reverted', release: 'b', to: 'a', at: AT, reason: 'nobody confirmed it', slot: 'blue' };
+  const events = [...live('a', ''), good('a'), ...live('b', 'a'), inSlot('b', 'green'), { ...switching('a', 'b'), why: 'revert' } as JournalEvent, reverted];
+
+  test('has a bad release, a good one in its slot, and nothing unfinished', () => {
+    const { releases, unfinished } = history(...events);
+    expect(releases.map(({ id, state, slot }) => [id, state, slot])).toEqual([['a', 'good', 'blue'], ['b', 'bad', 'green']]);
+    expect(unfinished).toEqual([]);
+  });
+
+  test('says so until a run has done something since', () => {
+    expect(history(...events).reverted).toEqual({ release: 'b', to: 'a', at: AT, reason: 'nobody confirmed it' });
+    expect(history(...events, begin('c')).reverted).toBeUndefined();
+  });
+
+  test('and died on the way is found on its way', () => {
+    expect(history(...events.slice(0, -1)).unfinished).toEqual([{ kind: 'switching', release: 'a', previous: 'b', why: 'revert' }]);
+  });
+});
+
+describe('what a host goes back to without a confirmation', () => {
+  test('is what was live when that is good, else the newest good one, else what was live', () => {
+    const first = [...live('a', ''), good('a')];
+    expect(revertTarget(history(...first), 'a')).toBe('a');
+    expect(revertTarget(history(...first, ...live('b', 'a')), 'b')).toBe('a');
+    expect(revertTarget(history(...live('b', '')), 'b')).toBe('b');
+    expect(revertTarget(history(), '')).toBe('');
   });
 });

@@ -30,7 +30,7 @@ const install = (release: string): void => {
   for (const folder of ['node_modules/a', 'node_modules/b c', 'node_modules/odd\nname', 'lib/made']) mkdirSync(at('releases', release, folder), { recursive: true });
 };
 const activate = async (release: string, previous: string): Promise<void> => {
-  expect((await host.activate(release, previous, switchLines(release, previous), () => undefined)).outcome).toBe('active');
+  expect((await host.activate(release, previous, switchLines(release, previous), { siteMustAnswer: false }, () => undefined)).outcome).toBe('active');
 };
 
 describe('a release that can be gone back to', () => {
@@ -146,7 +146,7 @@ describe('what a dead run left', () => {
   test('a switch to a release that is not here: refused before anything moves', async () => {
     await stage('one');
     await activate('one', '');
-    await expect(host.activate('two', 'one', switchLines('two', 'one'), () => undefined)).rejects.toThrow(/release two is not on this host/);
+    await expect(host.activate('two', 'one', switchLines('two', 'one'), { siteMustAnswer: false }, () => undefined)).rejects.toThrow(/release two is not on this host/);
     expect((await host.look(false)).history.unfinished).toEqual([]);
     expect(live()).toBe('releases/one');
   });

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RemoteHost } from '../../src/host/remote-host.js';
+import { scriptText } from '../../src/host/script.js';
 import { readManifest } from '../../src/release/manifest.js';
 import { selection, unmatched } from '../../src/release/select.js';
 import { packFiles, packRelease } from '../../src/release/upload.js';
@@ -202,12 +203,12 @@ describe('a host', () => {
     expect((await (await ground.host()).look(false)).hasEnv).toBe(true);
   });
 
-  test('stores the definitions of services with their modes, and marks the slot', async () => {
+  test('stores the definitions of services with their modes, and the script by which a host goes back', async () => {
     put('index.js');
-    await deliver('one', { slot: 'green', services: { '01-web': { service: { content: "name='web'\n", mode: 0o644 }, env: { content: "A='1'\n", mode: 0o600 }, launch: { content: '#!/bin/sh\n', mode: 0o755 } } } });
+    await deliver('one', { services: { '01-web': { service: { content: "name='web'\n", mode: 0o644 }, env: { content: "A='1'\n", mode: 0o600 }, launch: { content: '#!/bin/sh\n', mode: 0o755 } } } });
     const folder = join(ground.root, '.slipway/manifests/one/services/01-web');
     expect(readdirSync(folder).map((name) => `${name} ${(statSync(join(folder, name)).mode & 0o777).toString(8)}`).sort()).toEqual(['env 600', 'launch 755', 'service 644']);
-    expect(existsSync(at('one', '.slipway-green'))).toBe(true);
+    expect(readFileSync(join(folder, '../../revert.sh'), 'utf8')).toBe(scriptText('revert'));
   });
 
   test('refuses a release that is there already', async () => {
@@ -250,8 +251,8 @@ describe('a host', () => {
       const manifest = await readManifest(source, everything);
       change(join(source, 'z'));
       const files = manifest.entries.filter((entry) => entry.type === 'file');
-      const tar = packRelease(source, { manifest, slot: 'blue', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined);
-      await expect(host.stage('two', undefined, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, slot: 'blue', digest: '', files: 1, bytes: 1 }, tar)).rejects.toThrow(/z changed while the release was being sent/);
+      const tar = packRelease(source, { manifest, revert: '', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined);
+      await expect(host.stage('two', undefined, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 1, bytes: 1 }, tar)).rejects.toThrow(/z changed while the release was being sent/);
       await host.lease?.free();
       await takes();
     });
@@ -263,8 +264,8 @@ describe('a host', () => {
       const manifest = await readManifest(source, everything);
       writeFileSync(join(source, 'z'), 'CONTENT');
       const files = manifest.entries.filter((entry) => entry.type === 'file');
-      const lines = [{ event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, slot: 'blue', digest: '', files: 1, bytes: 1 }] as const;
-      const again = await host.stage('two', findings.base?.release, 'first', ...lines, packRelease(source, { manifest, slot: 'blue', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined));
+      const lines = [{ event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 1, bytes: 1 }] as const;
+      const again = await host.stage('two', findings.base?.release, 'first', ...lines, packRelease(source, { manifest, revert: '', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined));
       expect(again).toEqual(['z']);
       await expect(host.stage('two', undefined, 'more', ...lines, packFiles(source, files.filter(({ path }) => path === 'z'), () => undefined))).rejects.toThrow(/not what was sent/);
       expect((await host.look(false)).rewritten.size).toBe(0);
@@ -280,7 +281,7 @@ describe('a host', () => {
       tar.entry({ name: 'meta/sums' }, '');
       tar.finalize();
       const whole = gzipSync(await buffer(tar));
-      await expect(host.stage('two', findings.base?.release, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, slot: 'blue', digest: '', files: 0, bytes: 0 }, Readable.from([whole]))).rejects.toThrow(/upload ended before all of it/);
+      await expect(host.stage('two', findings.base?.release, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 0, bytes: 0 }, Readable.from([whole]))).rejects.toThrow(/upload ended before all of it/);
       await host.lease?.free();
       await takes();
     });

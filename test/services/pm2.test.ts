@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { HealthConfig, ServiceConfig } from '../../src/config/schema.js';
 import type { Activation, RemoteHost } from '../../src/host/remote-host.js';
 import { recover } from '../../src/release/recover.js';
-import { renderService } from '../../src/services/render.js';
+import { instancesOf, renderService } from '../../src/services/render.js';
 import { AT, OWNER, ship, startGround, switchLines, type Ground } from '../support/host-fixture.js';
 
 const bin = join(import.meta.dirname, '../../node_modules/.bin');
@@ -50,11 +50,11 @@ const web = (changes: Partial<ServiceConfig> = {}): ServiceConfig => ({ name: 'w
 /** Stages a release and brings it to life; what was live before is what it goes back to. */
 async function release(services: ServiceConfig[], env = "VALUE='x'\n", previous = live): Promise<{ id: string; result: Activation }> {
   const id = `r${(count += 1)}`;
-  const place = { app: 'shop', root: ground.root, envFile: '.env', user: 'deploy', publicHost: 'shop.example.com' };
-  const definitions = Object.fromEntries(services.map((service, index) => [`0${index + 1}-${service.name}`, renderService(service, place, () => undefined)]));
+  const place = { app: 'shop', root: ground.root, envFile: '.env', user: 'deploy', publicHost: 'shop.example.com', drain: 0 };
+  const definitions = Object.fromEntries(services.map((service, index) => [`0${index + 1}-${service.name}`, renderService(service, instancesOf(service, place, undefined)[0]!, () => undefined)]));
   await ship(host, await host.look(true), id, source, { env, services: definitions });
   said.length = 0;
-  const result = await host.activate(id, previous, switchLines(id, previous), (line) => said.push(line));
+  const result = await host.activate(id, previous, switchLines(id, previous), { siteMustAnswer: false }, (line) => said.push(line));
   if (result.outcome === 'active') live = id;
   return { id, result };
 }

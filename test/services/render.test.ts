@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { renderEnvFile } from '../../src/config/dotenv.js';
 import type { ServiceConfig } from '../../src/config/schema.js';
-import type { ServiceContext } from '../../src/services/definition.js';
+import type { Instance, ServiceContext } from '../../src/services/definition.js';
 import { parseNodeCommand } from '../../src/services/launcher.js';
 import { renderPreload } from '../../src/services/preload.js';
-import { renderService, startOrder } from '../../src/services/render.js';
+import { instancesOf, renderService, startOrder } from '../../src/services/render.js';
 
-const context: ServiceContext = { app: 'shop', root: '/srv/shop', envFile: '.env', user: 'deploy', publicHost: 'shop.example.com' };
+const context: ServiceContext = { app: 'shop', root: '/srv/shop', envFile: '.env', user: 'deploy', publicHost: 'shop.example.com', drain: 0 };
+const instance = (item: ServiceConfig): Instance => instancesOf(item, context, undefined)[0]!;
 const service = (changes: Partial<ServiceConfig> = {}): ServiceConfig => ({ name: 'web', directory: '.', install: [], start: 'node server.js', manager: 'pm2', instances: 1, env: {}, needs: [], scope: 'system', stopLimit: 10_000, ...changes });
-const file = (changes: Partial<ServiceConfig>, name: string, own = context): string => renderService(service(changes), own, () => undefined)[name]?.content ?? '';
+const file = (changes: Partial<ServiceConfig>, name: string, own = context): string => renderService(service(changes), instancesOf(service(changes), own, undefined)[0]!, () => undefined)[name]?.content ?? '';
 const app = (changes: Partial<ServiceConfig>): Record<string, unknown> => (JSON.parse(file(changes, 'pm2.json')) as { apps: Record<string, unknown>[] }).apps[0] ?? {};
 
 const NASTY: Record<string, string> = {
@@ -50,7 +51,7 @@ describe('the environment that Node reads itself', () => {
     symlinkSync('releases/r1', join(folder, 'current'));
     writeFileSync(join(folder, 'releases/r1/.env'), renderEnvFile({ ...NASTY, OVERRIDDEN: 'release' }));
     writeFileSync(join(folder, 'env'), renderEnvFile({ OVERRIDDEN: 'service' }));
-    writeFileSync(join(folder, 'preload.cjs'), renderPreload({ root: folder, envFile: '.env' }));
+    writeFileSync(join(folder, 'preload.cjs'), renderPreload({ root: folder, base: join(folder, 'current'), envFile: '.env' }));
     const names = [...Object.keys(NASTY), 'OVERRIDDEN', 'SLIPWAY_RELEASE'];
     const print = `process.stdout.write(JSON.stringify(Object.fromEntries(${JSON.stringify(names)}.map((name) => [name, process.env[name]]))))`;
     const expected = { ...NASTY, OVERRIDDEN: 'service', SLIPWAY_RELEASE: 'r1' };
@@ -141,7 +142,8 @@ describe('what the host is told of a service', () => {
   });
 
   test('has values of its own for its owner alone', () => {
-    const definition = renderService(service({ port: 3000, env: { A: "$B's" } }), context, (name) => (name === 'B' ? 'b' : undefined));
+    const web = service({ port: 3000, env: { A: "$B's" } });
+    const definition = renderService(web, instance(web), (name) => (name === 'B' ? 'b' : undefined));
     expect(definition['env']).toEqual({ content: `A="b's"\nPORT='3000'\n`, mode: 0o600 });
   });
 });

@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import type { JournalEvent, Slot } from '../../src/host/journal.js';
+import type { JournalEvent } from '../../src/host/journal.js';
 import type { LeaseTimes } from '../../src/host/lease.js';
 import { RemoteHost, type Findings } from '../../src/host/remote-host.js';
+import { scriptText } from '../../src/host/script.js';
 import { compareManifests, readManifest, type Manifest } from '../../src/release/manifest.js';
 import { selection } from '../../src/release/select.js';
 import { packFiles, packRelease } from '../../src/release/upload.js';
@@ -59,18 +60,17 @@ export interface Shipment {
   readonly env?: string;
   readonly shared?: readonly string[];
   readonly services?: Readonly<Record<string, Definition>>;
-  readonly slot?: Slot;
   readonly include?: readonly string[];
 }
 
 /** Sends `folder` as `release`, as commands/deploy.ts does: a delta to what the host has. */
 export async function ship(host: RemoteHost, findings: Findings, release: string, folder: string, shipment: Shipment = {}): Promise<{ manifest: Manifest; sent: string[]; linked: string[]; again: string[] }> {
-  const { shared = [], services = {}, slot = 'blue' } = shipment;
+  const { shared = [], services = {} } = shipment;
   const manifest = await readManifest(folder, selection({ include: shipment.include ?? ['.'], exclude: [], shared }));
   const delta = compareManifests(manifest, findings.base, findings.rewritten);
   const begin: JournalEvent = { event: 'begin', release, at: AT };
-  const staged: JournalEvent = { event: 'staged', release, at: AT, slot, digest: manifest.digest, files: manifest.files, bytes: manifest.bytes };
-  const tar = packRelease(folder, { manifest, slot, shared, env: shipment.env, services }, delta, () => undefined);
+  const staged: JournalEvent = { event: 'staged', release, at: AT, digest: manifest.digest, files: manifest.files, bytes: manifest.bytes };
+  const tar = packRelease(folder, { manifest, revert: scriptText('revert'), shared, env: shipment.env, services }, delta, () => undefined);
   const again = await host.stage(release, findings.base?.release, 'first', begin, staged, tar);
   if (again.length > 0) {
     const files = manifest.entries.filter((entry) => entry.type === 'file').filter((entry) => again.includes(entry.path));

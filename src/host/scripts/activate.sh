@@ -1,77 +1,21 @@
 # shellcheck shell=sh
-# The switch: `current` is renamed once, then each service is brought to the release it names, in order, and must be
-# healthy before the next. When one does not, this host goes back by itself, whether or not anybody still listens.
+# The switch. Services behind the site are started in the free slot and must be healthy there; then `current` is renamed
+# once, the answer is read back through nginx, and the services that run in place are brought along, in order. When
+# something fails, this host goes back by itself, whether or not anybody still listens.
 #
 # $1 root  $2 token  $3 release, or '' for none  $4 release to go back to, '' for none (stop), or - to stay where we are
 # $5 … $8 journal lines: switching, active, bad, back   (bad and back only when it comes to that)
+# $9 seconds until this host goes back unless confirmed (0: never)  $10 the release it would go back to
+# $11 must|may: whether a site that does not answer stops the switch
 # stdin: one line, the password for sudo (may be empty)
 enter "$1"
 token=$2 release=$3 previous=$4 line_switching=$5 line_active=$6 line_bad=$7 line_back=$8
+within=$9 fallback=${10} site=${11}
 IFS= read -r password || password=''
 lock 120
 own_lease "$token"
 mkdir -p "$state/logs" "$state/services"
-
-point_current() {
-  if [ -n "$1" ]; then
-    rm -f "$state/current.new"
-    # The link is made where it is not seen, with a target that is right where `current` will be, and renamed over it: atomic.
-    ln -s "releases/$1" "$state/current.new" || return 1
-    mv -T "$state/current.new" "$root/current" || return 1
-  else
-    rm -f "$root/current" || return 1
-  fi
-  sync "$root" || :
-}
-
-# stop_others RELEASE: stops what RELEASE does not have, or has under another manager.
-stop_others() {
-  for old in "$state/services"/*/; do
-    [ -f "${old}service" ] || continue
-    load "${old%/}"
-    found=no
-    for new in "$state/manifests/${1:-none}/services"/[0-9][0-9]-"$name"/; do
-      if cmp -s "${new}manager" "${old}manager"; then found=yes; fi
-    done
-    if [ "$found" = yes ]; then continue; fi
-    if [ "$manager" = pm2 ]; then used_pm2=yes; fi
-    "${manager}_stop"
-    if [ -n "$("${manager}_pids")" ]; then
-      say "warn $name could not be stopped: it still runs under $manager"
-    else
-      say "stopped $name"
-    fi
-    rm -rf "$old"
-  done
-}
-
-# bring RELEASE: stops what it does not have, then starts or reloads each of its services in order. Needs no room on the
-# disk to tell success from failure.
-bring() {
-  used_pm2=no result=0
-  stop_others "$1"
-  for folder in "$state/manifests/${1:-none}/services"/*/; do
-    [ -f "${folder}service" ] || continue
-    load "${folder%/}"
-    if [ "$manager" = pm2 ]; then used_pm2=yes; fi
-    say "starting $name"
-    "${manager}_mark" || :
-    if ! "${manager}_start"; then
-      say "unhealthy $name: it could not be started by $manager"
-      show_logs
-      result=1
-      break
-    fi
-    if ! await_health "$1"; then
-      show_logs
-      result=1
-      break
-    fi
-  done
-  rm -f "$state/pm2.out"
-  if [ "$used_pm2" = yes ]; then pm2_saved; fi
-  return "$result"
-}
+used_pm2=no
 
 # Everything that can be known before is known before: what is missing now must not be found out after the switch.
 if [ -n "$release" ]; then
@@ -80,10 +24,15 @@ if [ -n "$release" ]; then
   [ -d "$state/manifests/$release" ] || fail 3 "release $release has no manifest on this host"
 fi
 case $previous in '' | -) : ;; *) valid_id "$previous" ;; esac
+before=$(current_id)
+case $previous in
+  - | "$before") : ;;
+  *) fail 8 "${before:-no release} is live, not ${previous:-none}: this host has gone back by itself meanwhile" ;;
+esac
 
 # What install commands made (node_modules, .venv …) is not in the manifest: its folders are noted, so that a later
 # rollback can prove that they are still there.
-if [ -n "$release" ] && [ ! -f "$state/manifests/$release/installed" ] && [ "$(current_id)" != "$release" ]; then
+if [ -n "$release" ] && [ ! -f "$state/manifests/$release/installed" ] && [ "$before" != "$release" ]; then
   sed -z -n 's,^d [0-7]* ,,; t path; b; :path; s,//$,,; p' "$state/manifests/$release/tree" | tr '\0' '\n' | sort >"$state/folders.sent"
   # A name with a line break could not be told from two.
   (cd "releases/$release" && find . -mindepth 1 -maxdepth 3 -type d ! -path '*
@@ -93,31 +42,87 @@ if [ -n "$release" ] && [ ! -f "$state/manifests/$release/installed" ] && [ "$(c
   mv "$state/folders.made" "$state/manifests/$release/installed"
 fi
 
+# stay: nothing was switched; what was started for it goes again.
+stay() {
+  journal "$line_bad" || :
+  if [ "$(slot_release "$to_slot")" = "$release" ]; then retire_slot "$to_slot"; fi
+  saved
+  if [ "$previous" = - ]; then exit 21; fi
+  say "stayed $before"
+  exit 23
+}
+
+to_slot=''
+if [ -n "$release" ]; then
+  to_slot=$(slot_for "$release")
+  if [ "$release" != "$before" ] || [ -z "$(marker_of "$release")" ]; then mark "$release" "$to_slot"; fi
+fi
+at switch-begun
+if has_slots "$release" && [ -n "$before" ] && [ "$release" != "$before" ]; then
+  if [ "$site" = must ] && [ -f "$state/manifests/$release/site/info" ] && [ -z "$(ask_site "$release")" ]; then
+    say 'unhealthy site: nginx does not answer on 127.0.0.1:80 (systemctl status nginx; nginx -t)'
+    stay
+  fi
+  start_slot "$release" "$to_slot" || stay
+  at slot-healthy
+fi
+
 journal "$line_switching"
+at switching
 # From here on nothing ends this script but its end. A journal that cannot be written (a full disk) does not stop the way
 # back: its last line still says that a switch is under way, and the next run puts right what that means.
+if [ "$within" = 0 ]; then
+  disarm
+elif ! arm "$release" "$fallback" "$within"; then
+  say 'warn the timer that goes back without a confirmation could not be armed'
+fi
+at armed
+proven() { read_back "$1" "$2" || [ "$site" = may ]; }
 if ! point_current "$release"; then
   say "unhealthy switch: 'current' cannot be renamed in $root"
-elif say "switched" && bring "$release"; then
-  if journal "$line_active"; then
-    say "active $release"
-    exit 0
+else
+  at renamed
+  # A service behind the site must run before it can be read back through nginx; in a slot it does already.
+  if say "switched" && bring "$release" "$to_slot" && { ! has_slots "$release" || proven "$release" "$to_slot"; }; then
+    if journal_in "$release" "$line_active"; then
+      at active
+      rm -f "$state/revert/before"
+      saved
+      say "active $release"
+      exit 0
+    fi
+    say 'unhealthy switch: the journal cannot be written (is the disk full?)'
   fi
-  say 'unhealthy switch: the journal cannot be written (is the disk full?)'
 fi
 
 journal "$line_bad" || say "warn the journal cannot be written: the next run will find a switch under way"
-if [ "$previous" = - ]; then exit 21; fi
+if [ "$previous" = - ]; then
+  saved
+  exit 21
+fi
 if [ -z "$previous" ]; then
+  disarm
   point_current '' || exit 21
-  bring '' || :
+  retire_others ''
+  saved
   journal "$line_back" || :
   exit 22
 fi
 say "going back to $previous"
-if point_current "$previous" && bring "$previous"; then
-  journal "$line_back" || :
+at going-back
+back=$(slot_for "$previous")
+if [ "$(current_id)" != "$previous" ]; then mark "$previous" "$back"; fi
+if has_slots "$previous"; then
+  start_slot "$previous" "$back" || { saved; exit 21; }
+fi
+if point_current "$previous" && bring "$previous" "$back"; then
+  at gone-back
+  journal_in "$previous" "$line_back" || :
+  arm_as_before
+  if [ "$to_slot" != "$back" ] && [ "$(slot_release "$to_slot")" = "$release" ]; then retire_slot "$to_slot"; fi
+  saved
   say "back $previous"
   exit 20
 fi
+saved
 exit 21

@@ -6,8 +6,9 @@
 #   3  refused: the folder is not ours or not safe      4  the lease is not ours (any more)
 #   5  the host lacks something                          6  another script of Slipway is still at work here
 #  10  some files could not be taken from the last release; their paths were printed
+#   7  the folder cannot be written                      8  another release is live than the caller thinks
 #  20  the services did not start: gone back            21  … and going back failed too
-#  22  … and there was nothing to go back to: stopped
+#  22  … and there was nothing to go back to: stopped   23  they did not start in the free slot: nothing was switched
 set -eu
 locale=${LC_ALL-unset}
 LC_ALL=C
@@ -47,13 +48,16 @@ guard_root() {
   esac
 }
 
-# enter ROOT: everything below refers to $root and its private folder $state.
+# enter ROOT: everything below refers to $root, $real_root and its private folder $state.
 enter() {
   root=${1%/}
   guard_root "$root"
   state=$root/.slipway
   [ -f "$state/app" ] || fail 3 "$root is not a folder of Slipway's"
   cd "$root"
+  # What the kernel calls it, when a part of the path is a link.
+  # shellcheck disable=SC2034
+  real_root=$(pwd -P)
 }
 
 # lock SECONDS: one changing script at a time on this host; released when this shell ends, however it ends.

@@ -82,11 +82,17 @@ else
   mkdir -p "$root/releases" "$root/shared"
   rm -rf "$state/staging"
   say taken
+  at lease-taken
 fi
 
 say "current $(current_id)"
 say "free $(df --block-size=1 --output=avail,iavail . | tail -n 1)"
 if [ -f "$state/manifests/$(current_id)/has-env" ]; then say has-env; fi
+if [ -f "$state/revert/armed" ]; then
+  armed_field() { sed -n "s/^$1=//p" "$state/revert/armed" | head -n 1; }
+  if [ "$(armed_field boot)" = "$(boot)" ]; then left=$(($(armed_field until) - $(uptime_s))); else left=$(($(armed_field expires) - $(now))); fi
+  say "armed $(armed_field release) $(armed_field target) $left"
+fi
 if [ -s "$state/rewritten" ]; then say "rewritten $(base64 -w 0 <"$state/rewritten")"; fi
 if [ -f "$state/journal" ]; then
   tail -n 2000 "$state/journal" | sed 's/^/j /'

@@ -24,6 +24,7 @@ else
   fi
 fi
 cd "releases/$release/$folder" || fail 3 "release $release has no folder '$folder'"
+at command-begun
 
 exec 7<&0
 # The environment file is read where none of its names can get in the way of ours.
@@ -80,5 +81,6 @@ trap '' TERM INT
 finish
 wait "$watcher" 2>/dev/null || :
 kill -s KILL -- "-$child" 2>/dev/null || :
+at command-ended
 if [ "$stopped" = yes ]; then exit 143; fi
 exit "$code"

@@ -2,9 +2,10 @@
 # Services on the host, for activate.sh and status.sh. Sent between lib.sh and the script.
 #
 # A release's services are described by files the client rendered: manifests/<id>/services/NN-<name>/ holds
-#   service   shell assignments (name, full, manager, directory, scope, health_…), made with the quoting function
-#   launch    a script that starts the service in whatever release `current` names
+#   service   shell assignments (key, name, full, manager, base, directory, health_…), made with the quoting function
+#   launch    a script that starts the service in whatever release its base (`current`, or its slot's link) names
 #   and what the manager needs: pm2.json, or unit
+# NN-<name>@blue and NN-<name>@green are the two instances of a service behind the site: see slots.sh.
 # A manager is four functions: <manager>_start, <manager>_stop, <manager>_pids, <manager>_logs.
 
 # Root's steps: the password, when sudo wants one, came as the first line of the script's input.
@@ -19,8 +20,9 @@ as_root() {
 }
 
 # load FOLDER: the service's description becomes variables; what the last one set is forgotten.
+# shellcheck disable=SC2034
 load() {
-  name='' full='' manager='' directory='' scope='system'
+  key='' name='' slot='' full='' manager='' base='' directory='' scope='system' port='' drain=0 stop_limit=10
   health_kind='' health_path='' health_port='' health_host='' health_status='' health_headers='' health_command=''
   # Without a question to ask, staying alive for some seconds is the proof.
   health_within=60 health_successes=5 health_interval=1 expected_processes=1 env_path=''
@@ -47,21 +49,22 @@ pm2_pids() {
 }
 
 pm2_start() {
-  if [ -n "$(pm2_pids)" ] && cmp -s "$definition/pm2.json" "$state/services/$name/pm2.json"; then
+  # In a slot nothing is served yet, and what ran there belongs to another release.
+  if [ -z "$slot" ] && [ -n "$(pm2_pids)" ] && cmp -s "$definition/pm2.json" "$state/services/$key/pm2.json"; then
     install_definition || return 1
     if pm2_do reload "$full" >"$state/pm2.out" 2>&1; then return 0; fi
     # PM2 refuses to reload what just crashes and is started again: "Process with pid … already exists".
   fi
   pm2_do delete "$full" >/dev/null 2>&1 || :
   install_definition || return 1
-  pm2_do start "$state/services/$name/pm2.json" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
+  pm2_do start "$state/services/$key/pm2.json" >"$state/pm2.out" 2>&1 || { tail -n 20 "$state/pm2.out" >&2; return 1; }
 }
 
 pm2_stop() { pm2_do delete "$full" >/dev/null 2>&1 || :; }
 pm2_saved() { pm2_do save --force >/dev/null 2>&1 || say "warn pm2 save failed: after a reboot the services may not come back"; }
 pm2_restarts() { pm2_do describe "$full" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\([0-9][0-9]*\).*/\1/p' | head -n 1; }
 pm2_mark() {
-  for log in "$state/logs/$name.out.log" "$state/logs/$name.err.log"; do
+  for log in "$state/logs/$key.out.log" "$state/logs/$key.err.log"; do
     rm -f "$log.mark"
     if [ -f "$log" ]; then wc -c <"$log" >"$log.mark"; fi
   done
@@ -69,7 +72,7 @@ pm2_mark() {
 # What the service wrote since the mark; its errors last, where the eye falls.
 pm2_logs() {
   for log in out err; do
-    lines=$state/logs/$name.$log.log
+    lines=$state/logs/$key.$log.log
     [ -f "$lines" ] || continue
     from=$(cat "$lines.mark" 2>/dev/null) || from=0
     # A log that was cut or rotated meanwhile is new from its beginning.
@@ -118,9 +121,9 @@ systemd_stop() {
 }
 systemd_pids() { systemd_show MainPID | grep -E '^[1-9][0-9]*$' || :; }
 systemd_restarts() { systemd_show NRestarts; }
-systemd_mark() { date +%s >"$state/logs/$name.since"; }
+systemd_mark() { date +%s >"$state/logs/$key.since"; }
 systemd_logs() {
-  since=$(cat "$state/logs/$name.since" 2>/dev/null || echo 0)
+  since=$(cat "$state/logs/$key.since" 2>/dev/null || echo 0)
   if [ "$scope" = user ]; then
     # Not `--user -u`: a journal that is kept in memory has no part that belongs to the user.
     journalctl -q --user-unit "$full.service" --since "@$since" -n 60 --no-pager -o cat 2>&1 |
@@ -134,7 +137,7 @@ systemd_logs() {
 # What starts the service has a stable place, outside the releases; each file is replaced in one rename, so that a
 # service that restarts at this very moment finds the old one or the new one.
 install_definition() {
-  installed=$state/services/$name
+  installed=$state/services/$key
   mkdir -p "$installed" || return 1
   for file in "$definition"/*; do
     cp "$file" "$installed/.new" || return 1
@@ -144,6 +147,16 @@ install_definition() {
 
 # cwd_of PID: the folder a process really works in, or nothing when it may not be seen.
 cwd_of() { readlink "/proc/$1/cwd" 2>/dev/null || as_root readlink "/proc/$1/cwd" 2>/dev/null || :; }
+
+# works_in RELEASE PID: sets $seen_in; what cannot be seen is no proof against it.
+works_in() {
+  if [ "$manager" = compose ]; then seen_in=$(compose_folder "$2"); else seen_in=$(cwd_of "$2"); fi
+  case $seen_in in
+    "$real_root/releases/$1" | "$real_root/releases/$1"/*) return 0 ;;
+    "$real_root/releases"/*) return 1 ;;
+    *) say "note $name: process $2 works in '${seen_in:-unknown}', so its release cannot be read back" ;;
+  esac
+}
 
 # Prints the answer's status code, or 000. Asked on the host itself, with the public name and scheme in the headers,
 # by curl when it is there, else by bash.
@@ -166,9 +179,9 @@ http_status() {
 
 # The team's own question, in the folder and with the environment of the service.
 ask_command() (
-  cd "$root/current/$directory" || exit 1
+  cd "$base/$directory" || exit 1
   as_at_login
-  set -- "$root/current/$env_path" "$definition/env" "$health_command" "$(current_id)"
+  set -- "$base/$env_path" "$definition/env" "$health_command" "$(basename "$(readlink "$base")")"
   set -a
   # shellcheck disable=SC1090
   if [ -n "$env_path" ] && [ -r "$1" ]; then . "$1"; fi
@@ -231,17 +244,11 @@ await_health() {
     fi
     sleep "$health_interval"
   done
-  # What the kernel calls it, when a part of the path is a link.
-  real_root=$(cd "$root" && pwd -P)
   for pid in $pids; do
-    cwd=$(cwd_of "$pid")
-    case $cwd in
-      "$real_root/releases/$wanted" | "$real_root/releases/$wanted"/*) : ;;
-      "$real_root/releases"/*)
-        say "unhealthy $name: process $pid still works in $cwd, not in release $wanted"
-        return 1 ;;
-      *) say "note $name: process $pid works in '${cwd:-unknown}', so its release cannot be read back" ;;
-    esac
+    if ! works_in "$wanted" "$pid"; then
+      say "unhealthy $name: process $pid still works in $seen_in, not in release $wanted"
+      return 1
+    fi
   done
   say "healthy $name $(($(uptime_s) - started)) $tries $(printf '%s' "$pids" | wc -w)"
 }

@@ -16,6 +16,7 @@ if [ "$part" = first ]; then
   journal "$6"
   rm -rf "$state/staging"
   mkdir -p "$stage/tree" "$stage/meta" "$state/manifests"
+  at staging-begun
 fi
 rm -f "$stage/meta/complete"
 # What belongs to root on the runner belongs to the deploy user here. Of a stream that ends too early tar complains, unless
@@ -23,6 +24,7 @@ rm -f "$stage/meta/complete"
 gzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C "$stage"
 [ -f "$stage/meta/complete" ] || fail 1 'the upload ended before all of it was here'
 rm -f "$stage/meta/complete"
+at received
 
 if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
   valid_id "$base"
@@ -59,6 +61,7 @@ if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here"
   say "again $(base64 -w 0 <"$stage/again")"
   exit 10
 fi
+at verified
 
 # Shared folders: made once, owned by the deploy user, the group keeps its rights on what the app creates.
 if [ -s "$stage/meta/shared" ]; then
@@ -78,13 +81,14 @@ if [ -f "$stage/meta/env" ]; then
   mkdir -p "$stage/tree/$(dirname -- "$env_path")"
   mv "$stage/meta/env" "$stage/tree/$env_path"
 fi
-: >"$stage/tree/.slipway-$(cat "$stage/meta/slot")"
 
 # The manifest is put in place before the release: a release without one does not count.
 rm -rf "$state/manifests/$release"
 mv "$stage/meta" "$state/manifests/$release"
 mv "$stage/tree" "releases/$release"
+at named
 rm -rf "$state/staging"
 sync -f "releases/$release"
 journal "$7"
+at staged
 say staged
