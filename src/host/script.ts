@@ -6,7 +6,8 @@ type Name = keyof typeof scripts;
 const LIBRARIES = {
   none: [],
   base: ['lib'],
-  services: ['lib', 'services', 'compose', 'slots'],
+  index: ['lib', 'index'],
+  services: ['lib', 'index', 'services', 'compose', 'slots'],
 } as const satisfies Record<string, readonly Name[]>;
 
 type Library = (typeof LIBRARIES)[keyof typeof LIBRARIES][number];
@@ -15,17 +16,19 @@ export type ScriptName = Exclude<Name, Library>;
 
 const NEEDS_SERVICES: ReadonlySet<Name> = new Set<Name>(['activate', 'finish', 'rearm', 'revert', 'site', 'status'] as Name[]);
 
+const NEEDS_INDEX: ReadonlySet<Name> = new Set<Name>(['stage', 'prove']);
+
 /**
  * The full text of one remote script: the common library, what it builds on, and the script itself, as they stand in
  * `scripts/`. Parameters are never put into the text; they are passed as arguments (DESIGN §4, law 2).
  */
 export function scriptText(name: ScriptName): string {
-  const library = name === 'preflight' ? LIBRARIES.none : NEEDS_SERVICES.has(name) ? LIBRARIES.services : LIBRARIES.base;
+  const library = name === 'preflight' ? LIBRARIES.none : NEEDS_SERVICES.has(name) ? LIBRARIES.services : NEEDS_INDEX.has(name) ? LIBRARIES.index : LIBRARIES.base;
   return [...library, name].map((part) => scripts[part]).join('\n');
 }
 
 /** The names of all scripts that are sent to hosts. */
 export function scriptNames(): readonly ScriptName[] {
-  const libraries: ReadonlySet<Name> = new Set<Name>(LIBRARIES.services);
+  const libraries: ReadonlySet<Name> = new Set<Name>(Object.values(LIBRARIES).flat());
   return (Object.keys(scripts) as Name[]).filter((name): name is ScriptName => !libraries.has(name));
 }

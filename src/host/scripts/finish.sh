@@ -37,8 +37,14 @@ while [ "$#" -ge 2 ]; do
   for marker in blue green; do
     if [ "$(slot_release "$marker")" = "$id" ]; then retire_slot "$marker"; fi
   done
+  begun=$(clock "$state/clock" 2>/dev/null) || begun=
+  if list_stats "releases/$id" 2>/dev/null | judge forged "$state/manifests/$id/index" | grep . >/dev/null; then begun=; fi
   # The manifest goes first: without it a half-deleted release does not count as whole.
   if rm -rf "$state/staging/$id" "$state/manifests/$id" && rm -rf "releases/$id"; then
+    # That moved the ctimes of what other releases have in common with it. If somebody else had moved one before, that must
+    # still show there: then nothing is noted.
+    if [ -n "$begun" ]; then linked "$begun" "$(clock "$state/clock")" 2>/dev/null || :; fi
+    rm -f "$state/clock"
     at deleted
     journal "$line"
     say "removed $id"

@@ -9,8 +9,15 @@ shift 2
 # What the app is known to rewrite in place (see stage.sh) is its data, not ours.
 known=$state/rewritten
 if [ ! -f "$known" ]; then known=/dev/null; fi
-# The paths whose content, or whose kind, mode or target, is not what the manifest of release $1 says.
-changed_sums() { (cd "releases/$1" && cut -z -c 67- "$proof/sums" | xargs -0 -r sha256sum -z --) 2>/dev/null | sort -z | comm -z -13 - "$proof/sums" | cut -z -c 67-; }
+# The paths whose content, or whose kind, mode or target, is not what the manifest of release $1 says. What is not known to be
+# untouched is read; nothing is written, as this must work on a full disk too.
+changed_sums() {
+  # shellcheck disable=SC2016
+  list_stats "releases/$1" 2>/dev/null | judge known "$proof/index" | tr '\n' '\0' | sort -z | comm -z -13 - "$proof/sums" |
+    (cd "releases/$1" && xargs -0 -r sh -c '
+      { printf "%s\0" "$@"; printf "%s\0" "$@" | cut -z -c 67- | xargs -0 sha256sum -z -- 2>/dev/null; } | sort -z | uniq -zu | cut -z -c 67-
+    ' slipway)
+}
 changed_tree() { list_tree "releases/$1" | comm -z -13 - "$proof/tree" | sed -z 's,^[^ ]* [0-7]* ,,; s,//.*$,,'; }
 prove() {
   valid_id "$1"

@@ -16,6 +16,12 @@ if [ "$part" = first ]; then
   journal "$6"
   rm -rf "$state/staging"
   mkdir -p "$stage/tree" "$stage/meta" "$state/manifests"
+  clock "$stage/clock" >"$stage/begun"
+  # While the first bytes are on their way. Before linking, which moves ctimes.
+  if [ -n "$base" ] && [ -s "$state/manifests/$base/index" ]; then
+    valid_id "$base"
+    list_stats "releases/$base" >"$stage/stats.base" 2>/dev/null || :
+  fi
   at staging-begun
 fi
 rm -f "$stage/meta/complete"
@@ -29,13 +35,24 @@ at received
 if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
   valid_id "$base"
   # What is gone or unreadable in the base shows in the comparison below.
-  (cd "releases/$base" && xargs -0 cp -dl --parents -t "$stage/tree" -- <"$stage/meta/links") 2>/dev/null || :
+  (cd "releases/$base" && xargs -0 -n 1000 -P "$(nproc)" cp -dl --parents -t "$stage/tree" -- <"$stage/meta/links") 2>/dev/null || :
 fi
 
 # Folders take the setgid bit from the folder they stand in; a release has its own modes.
 find "$stage/tree" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +
 list_tree "$stage/tree" >"$stage/tree.here"
-list_sums "$stage/tree" >"$stage/sums.here"
+# Stats before sums: what is written to in between will differ from its stat in the index.
+list_stats "$stage/tree" >"$stage/stats"
+clock "$stage/clock" >"$stage/ended"
+# What was verified in the base and not touched since needs no reading. What is sent again may be anything: all is read.
+: >"$stage/known"
+if [ "$part" = first ] && [ -f "$stage/stats.base" ]; then
+  judge known "$state/manifests/$base/index" "$stage/stats" <"$stage/stats.base" | tr '\n' '\0' >"$stage/known"
+fi
+rm -f "$stage/part."*
+sed -z -n 's,^f [0-7]* ,,; t path; b; :path; s,//$,,; p' "$stage/tree.here" | sort -z >"$stage/files"
+cut -z -c 67- "$stage/known" | sort -z | comm -z -23 "$stage/files" - | (cd "$stage/tree" && sum_files "$stage/part") |
+  sort -z - "$stage/known" >"$stage/sums.here"
 if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here" "$stage/meta/tree"; then
   # paths_only_in A B: the files of which sums or tree know something in the first listing that the second does not.
   # In tree the path is what stands between the mode and the first "//".
@@ -62,6 +79,9 @@ if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here"
   exit 10
 fi
 at verified
+
+join_index "$stage/meta/sums" "$stage/stats" >"$stage/meta/index"
+linked "$(cat "$stage/begun")" "$(cat "$stage/ended")"
 
 # Shared folders: made once, owned by the deploy user, the group keeps its rights on what the app creates.
 if [ -s "$stage/meta/shared" ]; then
