@@ -24,6 +24,8 @@ export interface HostOptions {
   readonly publish?: readonly number[];
   /** Lines for sshd's configuration, such as `MaxSessions 1`. */
   readonly sshd?: readonly string[];
+  /** Runs Docker with Compose 2, which `deploy` may use, and gives it the image `slipway-test-node:1`: Node and a shell. No registry can be reached. */
+  readonly docker?: boolean;
 }
 
 /** One real server: systemd, OpenSSH, sudo, Node, PM2, Python. Every user but root has the shell bash. */
@@ -51,6 +53,8 @@ export interface Host {
   run(command: string, options?: { user?: HostUser; input?: string | Buffer; limit?: number }): Promise<Finished>;
   /** Restarts the server, as a reboot does; ports and keys stay. */
   restart(): Promise<void>;
+  /** Takes its power away and gives it back: no process is told; ports and keys stay. */
+  powerCut(): Promise<void>;
   /** Freezes every process of the server: connections stay open and nothing answers. */
   pause(): Promise<void>;
   unpause(): Promise<void>;
@@ -80,6 +84,18 @@ for user in root deploy operator plain; do
   install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$home/.ssh"
   printf '%s\\n' "$keys" | install -m 600 -o "$user" -g "$(id -gn "$user")" /dev/stdin "$home/.ssh/authorized_keys"
 done
+`;
+
+/**
+ * Docker, back after each boot, and an image to build on, made of the host's own Node. Its data lies in a volume: one
+ * overlay on another is refused by the kernel.
+ */
+const START_DOCKER = `
+systemctl enable --quiet --now docker.service
+cd /
+set -- usr/local/bin/node bin/busybox
+tar --create --dereference --transform 's,^bin/busybox$,bin/sh,' "$@" $(ldd "$@" | grep -o '/[^ :]*\\.so[^ ]*' | sort -u | cut -c 2-) \
+  | docker import --change 'ENV PATH=/usr/local/bin:/bin' - slipway-test-node:1
 `;
 
 let clientKeys: Promise<{ privateKey: string; publicKey: string }> | undefined;
@@ -139,6 +155,7 @@ async function create(options: HostOptions): Promise<{ container: string; ports:
     const args = [
       ...['run', '--detach', '--label', `${CONTAINER_LABEL}=${process.pid}`, '--hostname', 'slipway-test', ...SYSTEMD],
       ...Object.entries(options.tmpfs ?? {}).flatMap(([folder, size]) => ['--tmpfs', `${folder}:rw,exec,mode=755,size=${size}`]),
+      ...(options.docker === true ? ['--volume', '/var/lib/docker'] : []),
       ...[...ports].flatMap(([from, to]) => ['--publish', `127.0.0.1:${to}:${from}`]),
       imageName(),
     ];
@@ -207,6 +224,9 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
       await must('systemctl restart ssh.service');
       await sshdAnswers(port, 10_000);
     }
+    if (options.docker === true) {
+      await must(`set -o pipefail; ${START_DOCKER}`);
+    }
     const keys = await must("for type in ed25519 ecdsa rsa; do cut -d ' ' -f 1,2 \"/etc/ssh/ssh_host_${type}_key.pub\"; done");
     const hostKeys = keys.split('\n');
     const innerAddress = await docker(['inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container]);
@@ -224,6 +244,11 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
       run,
       restart: async () => {
         await docker(['restart', '--time', '10', container]);
+        await booted();
+      },
+      powerCut: async () => {
+        await docker(['kill', container]);
+        await docker(['start', container]);
         await booted();
       },
       pause: async () => {

@@ -119,7 +119,23 @@ find_base() {
   fi
 }
 
-# Everything that comes from npm and PyPI, fetched here with this machine's own configuration.
+# Docker Compose 2: Debian 12 has none, but the one of Debian 13 asks for no more than its libc. By apt, which proves it.
+fetch_compose() {
+  local folder=$work/apt from options
+  from=$(mirror)
+  mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' "${from:-http://deb.debian.org/debian}" \
+    > "$folder/sources.list"
+  options=(-o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$folder/lists"
+    -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root)
+  apt-get "${options[@]}" update >&2
+  (cd "$folder" && apt-get "${options[@]}" download docker-compose) >&2
+  dpkg-deb --fsys-tarfile "$folder"/docker-compose_*.deb \
+    | tar --extract --to-stdout ./usr/libexec/docker/cli-plugins/docker-compose > "$1/docker-compose"
+  chmod 0755 "$1/docker-compose"
+}
+
+# Everything that comes from npm, PyPI and Debian, fetched here with this machine's own configuration.
 fetch_parts() {
   local context=$1 folder lock
   cp "$here"/image/{Dockerfile,packages.txt,setup.sh} "$context/"
@@ -142,6 +158,8 @@ fetch_parts() {
     python3 -m pip download --quiet --disable-pip-version-check --dest "$context/wheels" --requirement "$lock" \
       --only-binary=:all: --python-version 3.11 --implementation cp --platform "manylinux2014_$(uname -m)" >&2
   done
+
+  fetch_compose "$context"
 }
 
 build() {

@@ -26,6 +26,7 @@ users() {
   printf 'operator:%s\n' 'operator-password' | chpasswd
   printf '%s\n' 'deploy ALL=(ALL:ALL) NOPASSWD: ALL' 'operator ALL=(ALL:ALL) ALL' > /etc/sudoers.d/slipway
   chmod 0440 /etc/sudoers.d/slipway
+  adduser --quiet deploy docker
   mkdir -p /var/lib/systemd/linger
   touch /var/lib/systemd/linger/deploy
 }
@@ -56,7 +57,7 @@ services() {
     getty.target getty-static.service console-getty.service systemd-logind-varlink.socket proc-sys-fs-binfmt_misc.automount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
   done
-  systemctl disable nginx.service
+  systemctl disable nginx.service docker.service docker.socket containerd.service
   ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 
   # Every container has host keys of its own.
