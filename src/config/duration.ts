@@ -10,6 +10,14 @@ const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy;
  * A number without a unit is refused: nobody can tell seconds from milliseconds. Throws ValueError.
  */
 export function parseDuration(text: string): number {
+  const milliseconds = parseLifetime(text);
+  // Limits end up in timers of this process; Node fires timers beyond 2^31-1 ms at once.
+  if (milliseconds > 2_147_483_647) throw new ValueError(`must be at most 24d, is \`${text}\``);
+  return milliseconds;
+}
+
+/** Reads what parseDuration reads, however long: `365d`, for what no timer has to wait for. Throws ValueError. */
+export function parseLifetime(text: string): number {
   const trimmed = text.trim();
   if (/^\d+(\.\d+)?$/.test(trimmed)) {
     throw new ValueError(`must have a unit, such as ${trimmed}s or ${trimmed}m; is \`${trimmed}\``);
@@ -22,10 +30,8 @@ export function parseDuration(text: string): number {
     throw new ValueError(`must be a duration such as 500ms, 10s, 1h30m or 2d; is \`${text}\``);
   }
   const total = parts.reduce((sum, part, index) => sum + Number(part[1]) * (sizes[index] ?? 0), 0);
-  const milliseconds = Math.round(total);
-  // Limits end up in timers of this process; Node fires timers beyond 2^31-1 ms at once.
-  if (milliseconds > 2_147_483_647) throw new ValueError(`must be at most 24d, is \`${text}\``);
-  return milliseconds;
+  if (total > 1e13) throw new ValueError(`must be shorter, is \`${text}\``);
+  return Math.round(total);
 }
 
 /** Reads an age in whole days, `90d`, as milliseconds: for stamps, which no timer has to wait for. Throws ValueError. */

@@ -8,7 +8,8 @@ import { release } from './schema/release.js';
 import { roleRules } from './schema/role-rules.js';
 import { codec, section } from './schema/section.js';
 import { services, type ServiceInput } from './schema/services.js';
-import { site } from './schema/site.js';
+import { siteRules } from './schema/site-rules.js';
+import { site, type Route } from './schema/site.js';
 import { smoke, type Scenario } from './schema/smoke.js';
 
 export type { HostConfig } from './schema/environments.js';
@@ -29,6 +30,7 @@ export interface ServiceConfig extends Omit<ServiceInput, 'health'> {
 }
 export type ReleaseConfig = z.output<typeof release>;
 export type SiteConfig = z.output<typeof site>;
+export type RouteConfig = Route;
 export type PreflightConfig = z.output<typeof preflight>;
 export type Expect = z.output<typeof expect>;
 
@@ -55,7 +57,7 @@ const sections = section(
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },
-  { planned: ['databases', 'watch', 'sign-off', 'windows'], rules: roleRules },
+  { planned: ['databases', 'watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules].forEach((rules) => rules(value, complain)) },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

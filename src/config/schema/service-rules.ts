@@ -20,8 +20,31 @@ export function serviceRules(value: Loose, complain: Complain): void {
     complain(['user'], 'must be left out under pm2: it runs as the user who logs in');
   if (value['scope'] === 'user' && value['user'] !== undefined)
     complain(['user'], 'must be left out with scope user: the unit runs as the user who logs in');
+  managerKeys(value, complain);
   healthPort(value, complain);
   secretValues(value, complain);
+}
+
+/** Keys that mean something under one manager alone. */
+function managerKeys(value: Loose, complain: Complain): void {
+  const { manager, image, archive, port } = value;
+  if (manager === 'static') {
+    for (const key of ['start', 'port', 'health', 'green-port']) {
+      if (value[key] !== undefined) complain([key], 'must be left out under static: nothing runs, nginx serves the folder');
+    }
+  } else if (manager !== undefined && value['fallback'] !== undefined) {
+    complain(['fallback'], 'must be left out: only the site serves files, for services with manager static');
+  }
+  for (const key of ['file', 'image', 'archive']) {
+    if (manager !== undefined && manager !== 'compose' && value[key] !== undefined) complain([key], 'must be left out: only compose has images');
+  }
+  if (manager === 'compose' && image === 'load' && archive === undefined) complain(['image'], 'needs `archive`, the file with the images that the release ships');
+  if (manager === 'compose' && archive !== undefined && image !== 'load') complain(['archive'], 'needs `image: load`: otherwise nothing is loaded from it');
+  const green = value['green-port'];
+  if (green !== undefined && manager !== 'static') {
+    if (port === undefined) complain(['green-port'], 'needs `port`: it is the second one');
+    else if (green === port) complain(['green-port'], `must differ from \`port\`, is ${Number(green)} too`);
+  }
 }
 
 /** `node [options] script [arguments]`: what pm2's cluster module can load itself. */
