@@ -1,3 +1,4 @@
+import { servicesOn } from '../config/roles.js';
 import type { Listener } from './facts.js';
 import { isLoopback } from './measure/urls.js';
 import { fail, pass, type HostCheck } from './model.js';
@@ -8,8 +9,8 @@ export const ports: readonly HostCheck[] = [
     title: 'The app\'s ports are free or its own',
     family: 'ports', scope: 'host', requirement: ['PF-09'], severity: 'block',
     remedy: 'Stop what holds the port, or give the service another port in slipway.yml.',
-    run({ facts }, { config, environmentName }) {
-      const wanted = Object.entries(config.services).flatMap(([name, service]) => (service.port === undefined ? [] : [{ name, port: service.port }]));
+    run({ facts, host }, { config, environmentName }) {
+      const wanted = Object.entries(servicesOn(config.services, host)).flatMap(([name, service]) => (service.port === undefined ? [] : [{ name, port: service.port }]));
       if (wanted.length === 0) return undefined;
       const states = wanted.map(({ name, port }) => ({ name, port, holders: facts.listeners.filter((listener) => listener.port === port) }));
       const expected = wanted.map(({ name, port }) => `${port} (${name})`).join(', ');

@@ -1,3 +1,4 @@
+import { servicesOn } from '../config/roles.js';
 import { parseVersion, versionSatisfies, type VersionRange } from '../config/version-range.js';
 import type { HostFacts } from './facts.js';
 import { fail, pass, verdict, type HostCheck } from './model.js';
@@ -41,8 +42,8 @@ export const tools: readonly HostCheck[] = [
     title: 'What keeps the services running is installed',
     family: 'tools', scope: 'host', requirement: [], severity: 'block',
     remedy: 'Install it on the host, for the user who logs in: PM2 with `npm install --global pm2`; systemd must be process 1.',
-    run({ facts }, { config }) {
-      const managers = [...new Set(Object.values(config.services).map((service) => service.manager))];
+    run({ facts, host }, { config }) {
+      const managers = [...new Set(Object.values(servicesOn(config.services, host)).map((service) => service.manager))];
       if (managers.length === 0) return undefined;
       const missing = managers.filter((manager) => (manager === 'pm2' ? facts.versions['pm2'] === undefined : facts.init !== 'systemd'));
       const hint = missing.includes('pm2') ? elsewhere(facts, 'pm2') : undefined;

@@ -142,11 +142,12 @@ async function afterSwitch(context: RunContext, members: readonly Member[], rele
     await runAfterSwitch(context, members, release);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    await switchBack(context, members, release, 'a command after the switch failed');
-    context.outputs.switched = false;
-    context.outputs.outcome = `a command after the switch to ${release} failed; went back to the release before it`;
-    for (const { name, findings } of members) context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
-    throw error;
+    const left = await switchBack(context, members, release, 'a command after the switch failed');
+    context.outputs.switched = left.size > 0;
+    context.outputs.outcome = `a command after the switch to ${release} failed; ${left.size === 0 ? 'went back to the release before it' : `COULD NOT GO BACK on ${[...left.keys()].map(({ name }) => name).join(', ')}`}`;
+    for (const member of members) if (!left.has(member)) context.outputs.hosts.set(member.name, { before: member.findings.current, after: member.findings.current });
+    if (left.size === 0) throw error;
+    throw new UserError([error.message, ...[...left].map(([{ name }, { reason }]) => `${name}: going back from ${release}: ${reason}; LOOK AT THE HOST NOW`)].join('\n'), { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) });
   }
 }
 

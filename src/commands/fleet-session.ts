@@ -1,9 +1,13 @@
+import { servicesOn } from '../config/roles.js';
+import type { ServiceConfig } from '../config/schema.js';
 import { UserError } from '../evidence/errors.js';
 import { HostError, EXIT } from '../host/failure.js';
-import type { RemoteHost } from '../host/remote-host.js';
-import { connectAll, onEvery, type Member } from '../release/fleet.js';
+import type { Findings, RemoteHost } from '../host/remote-host.js';
+import { onePerContent } from '../release/deltas.js';
+import { connectAll, onEvery, type Member, type Pace } from '../release/fleet.js';
 import { recover } from '../release/recover.js';
 import { connect } from '../ssh/connect.js';
+import { unreachable } from './unreachable.js';
 import { recorded, type RunContext } from './run-context.js';
 
 /** The hosts of an environment, connected; with leases when the command changes anything. */
@@ -13,7 +17,13 @@ export interface FleetSession {
   readonly recovered: boolean;
 }
 
-/** Opens one connection to each host of the environment. */
+/** Handshakes and manifests under way at a time: enough to hide the network, few enough for the runner's processor and memory. */
+const OPENING: Pace = { atOnce: 10 };
+
+/**
+ * Opens one connection to each host of the environment.
+ * @throws UserError when one cannot be reached; none is kept open then.
+ */
 export async function connectHosts(context: RunContext): Promise<RemoteHost[]> {
   const { config, environment, environmentName, credentials, reporter, signal } = context;
   const place = { root: environment.root, app: config.app, environment: environmentName, envFile: config.release.envFile };
@@ -22,14 +32,21 @@ export async function connectHosts(context: RunContext): Promise<RemoteHost[]> {
     (host) => connect(host, credentials, { signal, debug: (text) => reporter.debug(text) }),
     place,
     credentials.sudoPassword ?? '',
-  );
+    OPENING,
+  ).catch((error: unknown) => Promise.reject(unreachable(error, environment.hosts.length)));
+}
+
+/** The services that run on this host, by its roles. */
+export function servicesOf({ config, environment }: Pick<RunContext, 'config' | 'environment'>, member: Pick<Member, 'name'>): Record<string, ServiceConfig> {
+  return servicesOn(config.services, environment.hosts.find(({ name }) => name === member.name));
 }
 
 /** Connects, reads what is on the hosts, and runs `body`; changes nothing. */
 export async function lookingAtFleet<T>(context: RunContext, wantManifest: boolean, body: (session: FleetSession) => Promise<T>): Promise<T> {
   const hosts = await connectHosts(context);
+  const share = sharing();
   try {
-    const members = await onEvery(hosts, async (host) => ({ name: host.name, host, findings: await host.look(wantManifest) }));
+    const members = await onEvery(hosts, async (host) => ({ name: host.name, host, findings: share(await host.look(wantManifest)) }), OPENING);
     return await body({ members, recovered: false });
   } finally {
     await closeAll(hosts, context);
@@ -53,9 +70,16 @@ export async function holdingFleet<T>(context: RunContext, wantManifest: boolean
   }
 }
 
+/** Hosts that hold the same release hold one copy of its manifest here: each is as long as the list of its files. */
+function sharing(): (findings: Findings) => Findings {
+  const one = onePerContent();
+  return (findings) => (findings.base === undefined ? findings : { ...findings, base: one(findings.base) });
+}
+
 async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantManifest: boolean): Promise<FleetSession> {
   const owner = `${context.author.actor} ${context.author.run}`;
   let recovered = false;
+  const share = sharing();
   const members = await onEvery(hosts, async (host) => {
     const take = (): ReturnType<RemoteHost['take']> =>
       host.take(context.leaseToken, owner, wantManifest, context.signal, (text) => context.reporter.line(host.name, text));
@@ -88,8 +112,8 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
     }
     if (repaired.switched || findings.history.unfinished.length > 0) findings = await host.look(wantManifest);
     recovered ||= repaired.switched;
-    return { name: host.name, host, findings };
-  });
+    return { name: host.name, host, findings: share(findings) };
+  }, OPENING);
   return { members, recovered };
 }
 

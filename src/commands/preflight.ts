@@ -4,6 +4,7 @@ import { runPreflight } from '../checks/run.js';
 import { UserError } from '../evidence/errors.js';
 import { renderTable } from '../evidence/table.js';
 import { scriptText } from '../host/script.js';
+import { onEvery } from '../release/fleet.js';
 import { connect } from '../ssh/connect.js';
 import type { RunContext } from './run-context.js';
 
@@ -20,10 +21,11 @@ export interface PreflightOptions {
 export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
   const { config, environment, environmentName, credentials, reporter, signal } = context;
   const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
-    const [runner, github, ...hosts] = await Promise.all([
+    const [runner, github, hosts] = await Promise.all([
       gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
       config.preflight.github === undefined ? undefined : context.repositoryState?.(options.tag),
-      ...environment.hosts.map(async (host) => {
+      // Not all at once: the time a connection takes is measured, and the runner's processor is not what it should tell of.
+      onEvery(environment.hosts, async (host) => {
         const started = performance.now();
         try {
           const connection = await connect(host, credentials, { signal, debug: (text) => reporter.debug(text) });
@@ -40,7 +42,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
           if (!(error instanceof UserError)) throw error;
           return failedVisit(host, error, host.jump === undefined ? undefined : await probeDirect(host.address, host.port));
         }
-      }),
+      }, { atOnce: 10 }),
     ]);
     const found = runPreflight({
       config, environment: environmentName, hosts, runner, reporter, now: context.now(),

@@ -117,13 +117,19 @@ function lastGood(members: readonly Member[]): string[] {
 
 /**
  * Back means older than what is live. Hosts that have come to differ are brought together: then it means older than the
- * newest release that is live on any of them.
+ * newest release that is live on any of them. A host that was left out when that one came knows only older ones.
  */
 function olderGood(members: readonly Member[], findings: Findings): ReleaseRecord[] {
-  const live = new Set(members.map((member) => member.findings.current));
-  const newest = findings.history.releases.findLastIndex(({ id }) => live.has(id));
-  const older = newest === -1 ? findings.history.releases : findings.history.releases.slice(0, newest);
-  return rollbackTargets({ ...findings.history, releases: older }, '');
+  const { releases } = findings.history;
+  const at = releases.findIndex(({ id }) => id === newestLive(members));
+  return rollbackTargets({ ...findings.history, releases: at === -1 ? releases : releases.slice(0, at) }, '');
+}
+
+/** The newest of the live releases, by the journal of a host that knows the most of them. */
+function newestLive(members: readonly Member[]): string | undefined {
+  const live = new Set(members.map(({ findings }) => findings.current));
+  const known = members.map(({ findings }) => findings.history.releases.filter(({ id }) => live.has(id)).map(({ id }) => id));
+  return known.sort((a, b) => b.length - a.length)[0]?.at(-1);
 }
 
 /**

@@ -10,7 +10,10 @@ import type { Credentials } from '../ssh/types.js';
 export interface RunContext {
   readonly config: Config;
   readonly environmentName: string;
+  /** Its hosts are those that take part: without those that were left out by name. */
   readonly environment: Environment;
+  /** The names of the hosts that were left out. */
+  readonly excluded: readonly string[];
   readonly credentials: Credentials;
   /** The environment's secrets, parsed; undefined when none were given. */
   readonly appEnv: Readonly<Record<string, string>> | undefined;

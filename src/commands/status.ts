@@ -2,6 +2,7 @@ import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import type { ServiceStatus } from '../host/remote-host.js';
 import type { ReleaseRecord } from '../host/journal.js';
+import { driftOf } from './drift.js';
 import { lookingAtFleet } from './fleet-session.js';
 import type { RunContext } from './run-context.js';
 
@@ -14,11 +15,13 @@ export interface HostStatus {
   readonly lease: string | undefined;
   readonly unfinished: readonly string[];
   readonly services: readonly ServiceStatus[];
+  /** In what this host is not as it should be, or not as the others are; empty when it is. */
+  readonly drift: readonly string[];
 }
 
 /** Reads every host; changes nothing. */
 export async function status(context: RunContext): Promise<HostStatus[]> {
-  return lookingAtFleet(context, false, (session) =>
+  const hosts = await lookingAtFleet(context, false, (session) =>
     onEvery(session.members, async ({ name, host, findings }) => ({
       host: name,
       current: findings.current,
@@ -29,6 +32,7 @@ export async function status(context: RunContext): Promise<HostStatus[]> {
       services: findings.exists ? await host.status() : [],
     })),
   );
+  return hosts.map((host) => ({ ...host, drift: driftOf(host, hosts, context.environment.root) }));
 }
 
 /** The journal of every host, folded into its releases, newest first. */

@@ -1,40 +1,90 @@
+import { batches } from '../config/batch.js';
 import { UserError } from '../evidence/errors.js';
 import type { JournalEvent } from '../host/journal.js';
 import type { Activation, SwitchOptions } from '../host/remote-host.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { revertTarget } from '../release/history.js';
-import { likelyCause } from '../services/likely-cause.js';
+import { outcomeOf, switchError, type Failure, type Fate, type Fates } from './fates.js';
 import { recorded, type RunContext } from './run-context.js';
+import { Timers } from './timers.js';
 
-/** Switches all hosts; when one does not become healthy, takes back those that did. */
+/**
+ * Switches all hosts, a deploy in batches: the next one follows once every host of a batch is healthy. When one is not, its
+ * batch and those before it go back, and the rest is never switched.
+ * @throws UserError saying what became of each host.
+ */
 export async function switchAll(context: RunContext, members: readonly Member[], release: string, why: 'deploy' | 'rollback' = 'deploy'): Promise<void> {
-  const results = await onEvery(members, async (member) => ({ member, result: await settled(switchOne(context, member, release, member.findings.current, why)) }));
-  const failed = results.filter(({ result }) => result.outcome !== 'active');
-  if (failed.length === 0) {
-    context.outputs.switched = true;
-    for (const { name, findings } of members) context.outputs.hosts.set(name, { before: findings.current, after: release });
-    return;
+  // Going back must not take longer for being careful: the release it goes to has served before.
+  const groups = batches(members, why === 'deploy' ? context.environment.batch : undefined);
+  const timers = new Timers(context, release);
+  for (const [index, group] of groups.entries()) {
+    const before = groups.slice(0, index).flat();
+    const after = groups.slice(index + 1).flat();
+    if (groups.length > 1) context.reporter.step('runner', `batch ${index + 1} of ${groups.length}: ${group.map(({ name }) => name).join(', ')}`);
+    if (index > 0 && context.signal.aborted) {
+      await giveUp(context, members, release, { moved: before, failed: new Map(), rest: [...group, ...after], cause: 'stopped by a signal between two batches', why: 'the run was stopped' });
+    }
+    const results = new Map(await onEvery(group, async (member) => [member, await settled(switchOne(context, member, release, member.findings.current, why))] as const));
+    for (const [member, { outcome }] of results) if (outcome === 'active') timers.armed(member);
+    let failed: ReadonlyMap<Member, Failure> = new Map([...results].flatMap(([member, result]) => (result.outcome === 'active' ? [] : [[member, result] as const])));
+    // The time of those that wait for their confirmation must not run out while others are still switched.
+    if (failed.size === 0) failed = await timers.renew(index === groups.length - 1);
+    if (failed.size === 0) continue;
+    await giveUp(context, members, release, { moved: [...before, ...group].filter((member) => !failed.has(member)), failed, rest: after, why: 'another host did not become healthy' });
   }
-  const moved = results.filter(({ result }) => result.outcome === 'active').map(({ member }) => member);
-  if (moved.length > 0) {
-    context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
-    await switchBack(context, moved, release, 'another host did not become healthy');
-  }
-  context.outputs.outcome = `${release} did not become healthy; ${failed.every(({ result }) => result.outcome === 'stayed') ? 'nothing was switched' : failed.every(({ result }) => result.outcome === 'went-back' || result.outcome === 'stayed') ? 'went back to the release before it' : 'see the hosts below'}`;
-  throw switchError(failed.map(({ member, result }) => ({ member, result })), release);
+  context.outputs.switched = true;
+  for (const { name, findings } of members) context.outputs.hosts.set(name, { before: findings.current, after: release });
 }
 
-/** Takes hosts on which `release` is live back to what they ran before; the release is bad. */
-export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string): Promise<void> {
+interface Trouble {
+  /** Hosts on which the release is live and healthy. */
+  readonly moved: readonly Member[];
+  readonly failed: ReadonlyMap<Member, Failure>;
+  /** Hosts whose turn had not come. */
+  readonly rest: readonly Member[];
+  readonly why: string;
+  readonly cause?: string;
+}
+
+/** Takes back what was switched, and says what became of each host. */
+async function giveUp(context: RunContext, members: readonly Member[], release: string, { moved, failed, rest, why, cause }: Trouble): Promise<never> {
+  if (moved.length > 0) context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
+  const left = await switchBack(context, moved, release, why);
+  for (const { name } of rest) {
+    context.reporter.evidence({
+      id: 'deploy.switch', phase: 'deploy', title: 'Traffic is on the release, its services are healthy', subject: name, status: 'skip',
+      expected: release, observed: `never switched: ${why}`, at: context.now().toISOString(), duration: 0,
+    });
+  }
+  const fateOf = (member: Member): Fate => {
+    const result = failed.get(member) ?? left.get(member);
+    if (result !== undefined) return { kind: failed.has(member) ? 'failed' : 'not taken back', result };
+    return rest.includes(member) ? { kind: 'never switched', why } : { kind: 'taken back' };
+  };
+  const fates: Fates = new Map(members.map((member) => [member, fateOf(member)]));
+  context.outputs.outcome = outcomeOf(fates, release);
+  throw switchError(fates, release, cause);
+}
+
+/**
+ * Takes hosts on which `release` is live back to what they ran before; the release is bad.
+ * @returns the hosts on which that failed, and why.
+ */
+export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string): Promise<ReadonlyMap<Member, Failure>> {
   const bad: JournalEvent = { event: 'bad', release, at: context.now().toISOString(), reason };
-  await onEvery(members, async (member) => {
-    const result = await switchOne(context, member, member.findings.current, '-', 'back', bad);
-    if (result.outcome === 'active') await member.host.finish([], [], { retire: true });
+  const results = await onEvery(members, async (member) => {
+    const back = async (): Promise<Activation> => {
+      const result = await switchOne(context, member, member.findings.current, '-', 'back', bad);
+      if (result.outcome === 'active') await member.host.finish([], [], { retire: true });
+      return result;
+    };
+    return [member, await settled(back())] as const;
   });
+  return new Map(results.flatMap(([member, result]) => (result.outcome === 'active' ? [] : [[member, result] as const])));
 }
 
 /** A host whose link broke during the switch must not keep the others from going back. */
-async function settled(work: Promise<Activation>): Promise<Activation> {
+export async function settled(work: Promise<Activation>): Promise<Activation> {
   try {
     return await work;
   } catch (error) {
@@ -106,29 +156,4 @@ function sayActivation(reporter: RunContext['reporter'], host: string, line: str
   } else {
     reporter.debug(`${host}: ${line}`);
   }
-}
-
-/** What a failed switch means on each host, with the last lines of the service. */
-function switchError(failed: readonly { member: Member; result: Activation }[], release: string): UserError {
-  const parts = failed.flatMap(({ member, result }) => {
-    if (result.outcome === 'active') return [];
-    const end =
-      result.outcome === 'stayed'
-        ? `nothing was switched, ${member.findings.current} kept serving`
-        : result.outcome === 'went-back'
-        ? `the host went back to ${member.findings.current}, which is healthy`
-        : result.outcome === 'stopped'
-          ? 'there was no release to go back to: its services were stopped'
-          : `GOING BACK FAILED TOO: look at the host now`;
-    const cause = likelyCause(result.logs);
-    return [
-      `${member.name}: release ${release}: ${result.reason}; ${end}`,
-      ...result.logs.slice(-20).map((line) => `    ${line}`),
-      ...(cause === undefined ? [] : [`  likely cause: ${cause}`]),
-    ];
-  });
-  const wrote = failed.some(({ result }) => result.outcome !== 'active' && result.logs.length > 0);
-  return new UserError(parts.join('\n'), {
-    remedy: `${wrote ? 'The lines above are the last the service wrote.' : 'The service wrote nothing: does it write to standard output or standard error?'} Mend the release, then deploy again.`,
-  });
 }

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Outputs } from '../commands/run-context.js';
+import { sayExcluded } from '../commands/excluded.js';
 import { freeLeases } from '../commands/free-leases.js';
+import { hostList } from '../config/exclude.js';
 import { UserError } from '../evidence/errors.js';
 import { Ledger } from '../evidence/ledger.js';
 import { Redactor } from '../evidence/redact.js';
@@ -30,6 +32,7 @@ export async function runAction(name: CommandName): Promise<void> {
   let failure: Error | undefined;
   let url: string | undefined;
   let app = '';
+  let excluded: readonly string[] = [];
   try {
     settings = readInputs();
     const context = await makeContext(settings, {
@@ -45,12 +48,14 @@ export async function runAction(name: CommandName): Promise<void> {
     outputs = context.outputs;
     url = context.environment.url;
     app = context.config.app;
+    ({ excluded } = context);
+    sayExcluded(context);
     await Promise.race([command.run(context, readArguments(settings)), defect()]);
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   }
   write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
-  await writeSummary(name, { app, environment: settings?.environment ?? '', url, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });
+  await writeSummary(name, { app, environment: settings?.environment ?? '', url, excluded, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });
   if (failure === undefined) {
     process.exitCode = 0;
     return;
@@ -114,6 +119,7 @@ function readInputs(): Settings {
     },
     appEnv: input('app-env', secret),
     plan: plan === 'true',
+    excludeHosts: hostList(input('exclude-hosts') ?? ''),
     github: githubAccess(process.env, input('github-token')),
   };
 }
@@ -153,7 +159,7 @@ function writeOutputs(name: CommandName, result: string, outputs: Outputs, evide
 
 async function writeSummary(
   name: CommandName,
-  run: { app: string; environment: string; url: string | undefined; outputs: Outputs; ledger: Ledger; failure: string | undefined; started: number },
+  run: { app: string; environment: string; url: string | undefined; excluded: readonly string[]; outputs: Outputs; ledger: Ledger; failure: string | undefined; started: number },
 ): Promise<void> {
   if (process.env['GITHUB_STEP_SUMMARY'] === undefined) return;
   const { outputs } = run;
@@ -165,6 +171,7 @@ async function writeSummary(
     url: run.url,
     ...(run.failure === undefined ? {} : { verdict: 'fail' as const }),
     outcome: outputs.outcome,
+    notes: run.excluded.length === 0 ? [] : [`Left out by name: ${run.excluded.join(', ')}`],
     failure: run.failure,
     duration: performance.now() - run.started,
     releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),

@@ -4,7 +4,9 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describeConfig } from '../config/describe.js';
 import { environmentOf } from '../config/environment.js';
+import { hostList } from '../config/exclude.js';
 import { jsonSchema } from '../config/json-schema.js';
+import { sayExcluded } from '../commands/excluded.js';
 import { releases, status } from '../commands/status.js';
 import { trust } from '../commands/trust.js';
 import { unlock } from '../commands/unlock.js';
@@ -31,6 +33,7 @@ interface Options {
   appEnv?: string;
   evidence?: string;
   debug?: boolean;
+  excludeHost?: string[];
 }
 
 /** The command line. Exits with 0 only when what was asked for was done. */
@@ -48,6 +51,7 @@ export function cli(argv: readonly string[]): void {
       .option('--identity <file>', 'the private key (its passphrase in SLIPWAY_SSH_PASSPHRASE); without it the ssh-agent is asked')
       .option('--known-hosts <file>', 'host keys to trust beside those pinned in the configuration')
       .option('--app-env <file>', "the environment's variables and secrets, dotenv text (- for standard input)")
+      .option('--exclude-host <name>', 'leave this host out (more: repeat it, or commas between); recorded', (value: string, before: string[]) => [...before, ...hostList(value)], [])
       .option('--evidence <file>', 'where to append the evidence, JSON Lines')
       .option('--json', 'print the result as JSON on standard output, the log on standard error')
       .option('--debug', 'say more');
@@ -125,6 +129,7 @@ async function execute(name: CommandName, environment: string, options: Options 
   await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true }, async (context, ledger) => {
     let failure: Error | undefined;
     try {
+      sayExcluded(context);
       await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), hosts: true });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
@@ -168,6 +173,7 @@ async function withContext(
       credentials: credentials(options),
       appEnv: options.appEnv === undefined ? undefined : readFileSync(options.appEnv === '-' ? 0 : options.appEnv, 'utf8'),
       plan: options.plan ?? false,
+      excludeHosts: options.excludeHost ?? [],
       github: githubAccess(process.env, process.env['GITHUB_TOKEN']),
     };
     requireKey(settings.credentials);

@@ -7,6 +7,7 @@ import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { parseDotenv } from '../config/dotenv.js';
 import { environmentOf } from '../config/environment.js';
+import { excludeHosts } from '../config/exclude.js';
 import { loadConfig } from '../config/load.js';
 import { missingVariables } from '../config/missing-variables.js';
 import type { Config } from '../config/schema.js';
@@ -24,6 +25,8 @@ export interface Settings {
   readonly credentials: Credentials;
   readonly appEnv: string | undefined;
   readonly plan: boolean;
+  /** Hosts left out by name. */
+  readonly excludeHosts: readonly string[];
   /** Absent for commands that ask GitHub nothing. */
   readonly github?: GitHubAccess;
 }
@@ -70,7 +73,7 @@ export async function makeContext(
   const appEnv = settings.appEnv === undefined ? undefined : parseDotenv(settings.appEnv);
   maskSecrets(settings, appEnv, world.redactor);
   const config = await readConfig(settings.workspace, settings.config);
-  const environment = environmentOf(config, settings.environment);
+  const { environment, excluded } = excludeHosts(environmentOf(config, settings.environment), settings.environment, settings.excludeHosts);
   const lookup = (name: string): string | undefined => appEnv?.[name] ?? world.processEnv[name];
   const missing = missingVariables(config, lookup, world.uses);
   if (missing.length > 0) {
@@ -81,6 +84,7 @@ export async function makeContext(
     config,
     environmentName: settings.environment,
     environment,
+    excluded: excluded.map(({ name }) => name),
     credentials: settings.credentials,
     appEnv,
     lookup,

@@ -14,7 +14,8 @@ export function renderStatus(hosts: readonly HostStatus[]): string {
       `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
       ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
       ...host.unfinished.map((text) => `  unfinished    ${text}; the next run puts it right`),
-      ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${formatCount(Number(service.restarts || '0'), 'restart')}, health ${service.health}, in ${service.folder}`),
+      ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${formatCount(Number(service.restarts || '0'), 'restart')}, health ${service.health}, in ${service.folder}${service.slot === '' ? '' : ` (${service.slot}, ${service.live ? 'live' : 'kept warm'})`}`),
+      ...host.drift.map((text) => `  drift         ${text}`),
       '',
     ]),
   ].join('\n');

@@ -15,7 +15,7 @@ export class FleetError extends UserError {
 
   constructor(failures: readonly { host: string; error: Error }[]) {
     const remedies = [...new Set(failures.flatMap(({ error }) => (error instanceof UserError && error.remedy !== undefined ? [error.remedy] : [])))];
-    super(failures.map(({ error }) => error.message).join('\n'), {
+    super([...new Set(failures.map(({ error }) => error.message))].join('\n'), {
       cause: failures[0]?.error,
       ...(remedies.length === 0 ? {} : { remedy: remedies.join('\n') }),
     });
@@ -24,34 +24,50 @@ export class FleetError extends UserError {
   }
 }
 
-/**
- * Does `work` for every item at once and waits for all, also when some fail.
- * @throws FleetError naming every failure; a defect of ours (no UserError) is thrown as it is.
- */
-export async function onEvery<T extends { readonly name: string }, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const settled = await Promise.allSettled(items.map(work));
-  const failures = settled.flatMap((result, index) =>
-    result.status === 'rejected' ? [{ host: items[index]?.name ?? '', error: result.reason instanceof Error ? result.reason : new Error(String(result.reason)) }] : [],
-  );
-  if (failures.length > 0) {
-    const defect = failures.find(({ error }) => !(error instanceof UserError));
-    throw defect?.error ?? new FleetError(failures);
-  }
-  return settled.map((result) => (result as PromiseFulfilledResult<R>).value);
+/** How many hosts are worked on at once, and whether those that wait for their turn are left alone once one has failed. */
+export interface Pace {
+  readonly atOnce: number;
+  readonly stopAtFailure?: boolean;
 }
 
 /**
- * Connects to all hosts at once; when one fails the others are closed again.
+ * Does `work` for every item, all at once or so many at a time, and waits for all that were begun, also when some fail.
+ * @throws FleetError naming every failure; a defect of ours (no UserError) is thrown as it is.
+ */
+export async function onEvery<T extends { readonly name: string }, R>(items: readonly T[], work: (item: T) => Promise<R>, pace: Pace = { atOnce: Infinity }): Promise<R[]> {
+  const results: R[] = [];
+  const failures: { index: number; host: string; error: Error }[] = [];
+  const queue = items.entries();
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of queue) {
+      if (pace.stopAtFailure === true && failures.length > 0) return;
+      try {
+        results[index] = await work(item);
+      } catch (error) {
+        failures.push({ index, host: item.name, error: error instanceof Error ? error : new Error(String(error)) });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(items.length, pace.atOnce) }, worker));
+  if (failures.length > 0) {
+    failures.sort((a, b) => a.index - b.index);
+    throw failures.find(({ error }) => !(error instanceof UserError))?.error ?? new FleetError(failures);
+  }
+  return results;
+}
+
+/**
+ * Connects to all hosts; when one fails the others are closed again.
  * @param connectOne how a host is connected to; passed in so that this layer knows no credentials.
  */
-export async function connectAll<T extends { readonly name: string }>(configs: readonly T[], connectOne: (config: T) => Promise<Connection>, place: Place, sudoPassword: string): Promise<RemoteHost[]> {
+export async function connectAll<T extends { readonly name: string }>(configs: readonly T[], connectOne: (config: T) => Promise<Connection>, place: Place, sudoPassword: string, pace?: Pace): Promise<RemoteHost[]> {
   const made: Connection[] = [];
   try {
     return await onEvery(configs, async (config) => {
       const connection = await connectOne(config);
       made.push(connection);
       return new RemoteHost(connection, place, sudoPassword);
-    });
+    }, pace);
   } catch (error) {
     await Promise.all(made.map((connection) => connection.close().catch(() => undefined)));
     throw error;

@@ -34,7 +34,7 @@ async function run(github: string, ask: (context: RunContext) => RunContext['rep
   const redactor = new Redactor();
   const plain = plainReporter(() => undefined);
   const context: RunContext = {
-    config, environmentName: 'production', environment: environmentOf(config, 'production'), credentials: { knownHosts: '', privateKey: 'none' }, appEnv: undefined,
+    config, environmentName: 'production', environment: environmentOf(config, 'production'), excluded: [], credentials: { knownHosts: '', privateKey: 'none' }, appEnv: undefined,
     phase: 'preflight', runnerEnv: { PATH: process.env['PATH'] ?? '' }, lookup: () => undefined, workspace, redactor, signal: new AbortController().signal,
     reporter: { ...plain, evidence: (record) => void records.set(record.id, record) }, author: { actor: 'ann', run: 'a test' },
     plan: false, leaseToken: 'token', keepLease: false, outputs: { hosts: new Map() }, now: () => new Date(),

@@ -56,7 +56,7 @@ describe('action.yml files', () => {
 
   it('share the common inputs and outputs, with the same words and defaults', () => {
     const common = ['environment', 'config', 'working-directory', 'ssh-private-key', 'ssh-passphrase', 'known-hosts',
-      'sudo-password', 'app-env', 'plan'];
+      'sudo-password', 'app-env', 'plan', 'exclude-hosts'];
     const whole = actionOf('action.yml');
     for (const action of actions.map(actionOf)) {
       for (const name of common) expect(action.inputs[name]).toEqual(whole.inputs[name]);

@@ -30,6 +30,8 @@ export interface EmbeddedHostOptions {
   readonly methods?: readonly AuthenticationType[];
   readonly algorithms?: Algorithms;
   readonly faults?: Faults;
+  /** A path in the commands that means the folder `app` below this host's home: several hosts of one fleet have the same root. */
+  readonly root?: string;
 }
 
 /** What goes wrong on this host. May be changed while it runs; it then holds for what comes next. */
@@ -108,7 +110,8 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions = {}): Prom
     PATH: options.path ?? process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: home, USER: user, LOGNAME: user, SHELL: '/bin/sh', ...options.env,
   };
-  const run: Run = (client, channel, session, command) => {
+  const run: Run = (client, channel, session, asked) => {
+    const command = options.root === undefined ? asked : asked.replaceAll(options.root, join(home, 'app'));
     commands.push(command);
     const child = spawn('/bin/sh', ['-c', command], { cwd: home, env: environment, detached: true, stdio: 'pipe' });
     processes.add(child);

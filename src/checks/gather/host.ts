@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { servicesOn } from '../../config/roles.js';
 import type { Config, Environment, HostConfig } from '../../config/schema.js';
 import { UserError } from '../../evidence/errors.js';
 import type { Connection, ExecOptions } from '../../ssh/types.js';
@@ -8,7 +9,7 @@ import type { DirectProbe, HostVisit } from '../model.js';
 /** The arguments of `preflight.sh` for one host: the root folder, then one question each (they are listed in the script). */
 export function hostQuestions(config: Config, environment: Environment, host: HostConfig, plan = false): string[] {
   const { preflight } = config;
-  const ports = Object.values(config.services).flatMap(({ port }) => (port === undefined ? [] : [port]));
+  const ports = Object.values(servicesOn(config.services, host)).flatMap(({ port }) => (port === undefined ? [] : [port]));
   return [
     environment.root,
     `app=${config.app}`,
