@@ -21,6 +21,7 @@ import { slipway } from './tools/slipway.mjs';
  * @property {number} received bytes the other way
  * @property {number} connections TCP connections
  * @property {number} sessions commands and subsystems that sshd started
+ * @property {number} hostCpu processor time on the host, milliseconds
  * @property {number} [peak] memory of the process, bytes
  */
 
@@ -49,8 +50,9 @@ export async function deployPart(machine, { quick }) {
   const measure = async (tool, what, link, round) => {
     link.reset();
     await host.sessions();
+    const cpu = host.cpu();
     const took = await tool[what](link, what === 'rollback' ? { again: round > 0 } : version);
-    const sample = { what, tool: tool.name, rtt: link.rtt, ms: took.ms, ...link.counters, sessions: await host.sessions(), ...(took.peak && { peak: took.peak }) };
+    const sample = { what, tool: tool.name, rtt: link.rtt, ms: took.ms, ...link.counters, hostCpu: host.cpu() - cpu, sessions: await host.sessions(), ...(took.peak && { peak: took.peak }) };
     if (took.fetched) {
       // What the host fetched itself came from here as well.
       sample.sent += took.fetched.received;
@@ -58,7 +60,7 @@ export async function deployPart(machine, { quick }) {
       sample.connections += took.fetched.connections;
     }
     samples.push(sample);
-    say(`  ${what} ${link.rtt} ms ${tool.name}: ${Math.round(sample.ms)} ms, ${(sample.sent / 1e6).toFixed(2)} MB`);
+    say(`  ${what} ${link.rtt} ms ${tool.name}: ${Math.round(sample.ms)} ms, ${(sample.sent / 1e6).toFixed(2)} MB, processor time there ${(sample.hostCpu / 1000).toFixed(2)} s`);
   };
   const inTurns = async (round, what, link, before = async () => undefined, after = async () => undefined) => {
     // Each round begins with another tool: what slows the machine down for a while meets all of them.

@@ -1,5 +1,6 @@
 /** 1, 10 and 50 hosts at once: time of the whole command and memory of its process. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { until } from './machine.mjs';
 import { makePayload } from './payload.mjs';
@@ -24,7 +25,7 @@ done
 `;
 
 /**
- * @returns {Promise<{ samples: { hosts: number, what: string, rtt: number, ms: number, peak: number, sent: number, received: number, connections: number }[], payload: { files: number, bytes: number } }>}
+ * @returns {Promise<{ samples: { hosts: number, what: string, rtt: number, ms: number, peak: number, cpu: number, hostCpu: number, sent: number, received: number, connections: number }[], cores: number, payload: { files: number, bytes: number } }>}
  */
 export async function hostsPart({ host, scratch, say, dist, node }, { quick }) {
   const sizes = [1, 10, 50];
@@ -51,11 +52,12 @@ export async function hostsPart({ host, scratch, say, dist, node }, { quick }) {
   const measure = async (size, what, command, ...options) => {
     const used = links.slice(0, size);
     for (const link of used) link.reset();
-    const { ms, peak } = await run(node, [join(dist, 'slipway.cjs'), command, 'production', '--identity', host.keys.ed25519, '--evidence', join(scratch, 'evidence.jsonl'), ...options],
+    const before = host.cpu();
+    const { ms, peak, cpu } = await run(node, [join(dist, 'slipway.cjs'), command, 'production', '--identity', host.keys.ed25519, '--evidence', join(scratch, 'evidence.jsonl'), ...options],
       { cwd: work(size), env: { ...process.env, SSH_AUTH_SOCK: '' }, memory: true });
     const sum = (name) => used.reduce((total, { counters }) => total + counters[name], 0);
-    samples.push({ hosts: size, what, rtt: RTT, ms, peak, sent: sum('sent'), received: sum('received'), connections: sum('connections') });
-    say(`  ${size} hosts, ${what}: ${Math.round(ms)} ms, ${(peak / 1e6).toFixed(0)} MB`);
+    samples.push({ hosts: size, what, rtt: RTT, ms, peak, cpu, hostCpu: host.cpu() - before, sent: sum('sent'), received: sum('received'), connections: sum('connections') });
+    say(`  ${size} hosts, ${what}: ${Math.round(ms)} ms, ${(peak / 1e6).toFixed(0)} MB, processor time ${(cpu / 1000).toFixed(1)} s here, ${(samples.at(-1).hostCpu / 1000).toFixed(1)} s there`);
   };
   for (const size of sizes) await measure(size, 'first', 'deploy', '--artifact', files);
   for (let round = 1; round <= (quick ? 2 : 5); round += 1) {
@@ -63,5 +65,5 @@ export async function hostsPart({ host, scratch, say, dist, node }, { quick }) {
     for (const size of sizes) await measure(size, 'delta', 'deploy', '--artifact', files);
   }
   for (const size of sizes) await measure(size, 'rollback', 'rollback', '--reason', 'bench');
-  return { samples, payload: { files: payload.files.length, bytes: payload.bytes } };
+  return { samples, cores: cpus().length, payload: { files: payload.files.length, bytes: payload.bytes } };
 }

@@ -1,7 +1,8 @@
 /** The one container everything is deployed to, and what this machine needs for it. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atEnd, output, run } from './process.mjs';
@@ -33,6 +34,7 @@ export async function needCommands(names) {
  * @property {string} knownHosts that file
  * @property {(command: string, options?: { user?: string, input?: string, limit?: number, codes?: number[] }) => Promise<string>} sh runs a command without SSH
  * @property {() => Promise<number>} sessions how many commands and subsystems sshd started since the last call
+ * @property {() => number} cpu processor time of everything in it since its start, in milliseconds; NaN where the kernel does not tell
  * @property {string} id the container
  */
 
@@ -81,7 +83,24 @@ export async function startHost(scratch) {
   const trust = (ports) => writeFileSync(knownHosts, ports.flatMap((port) => hostKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`)).join(''), { flag: 'a' });
   const sessions = async () => Number(await sh("journalctl --quiet --cursor-file=/run/bench.cursor -t sshd -o cat | grep -c 'Starting session: ' || true"));
   await sessions();
-  return { id, address, gateway, hostKey: hostKeys[0], keys, trust, knownHosts, sh, sessions };
+  return { id, cpu: () => processorTime(id), address, gateway, hostKey: hostKeys[0], keys, trust, knownHosts, sh, sessions };
+}
+
+/** From the control group, in its first and second version and with both of Docker's drivers. */
+function processorTime(id) {
+  for (const [file, pattern, perMs] of [
+    [`cpuacct/docker/${id}/cpuacct.usage`, /(\d+)/, 1e6],
+    [`cpuacct/system.slice/docker-${id}.scope/cpuacct.usage`, /(\d+)/, 1e6],
+    [`docker/${id}/cpu.stat`, /usage_usec (\d+)/, 1e3],
+    [`system.slice/docker-${id}.scope/cpu.stat`, /usage_usec (\d+)/, 1e3],
+  ]) {
+    try {
+      return Number(pattern.exec(readFileSync(join('/sys/fs/cgroup', file), 'utf8'))[1]) / perMs;
+    } catch {
+      // The next place.
+    }
+  }
+  return NaN;
 }
 
 /**
@@ -96,6 +115,22 @@ export async function installOn(host, scratch, packages) {
     '-o', `Dir::Cache::archives=${folder}`, '-o', 'Debug::NoLocking=1', ...packages], { limit: 180_000 });
   await run('docker', ['cp', folder, `${host.id}:/root/debs`]);
   await host.sh('ls /root/debs/*.deb >/dev/null 2>&1 || exit 0; DEBIAN_FRONTEND=noninteractive dpkg -i /root/debs/*.deb && rm -rf /root/debs', { limit: 120_000 });
+}
+
+/** What the figures were made on, and with: nothing that names the machine. */
+export async function describeMachine(host, node) {
+  const version = async (pattern, program, ...args) => pattern.exec((await run(program, args, { codes: [0, 1, 2, 127] }).then(({ stdout, stderr }) => stdout + stderr, () => '')))?.[1];
+  const inside = async (pattern, command) => pattern.exec(await host.sh(command))?.[1];
+  const versions = {
+    'Node (runner)': await version(/v([\d.]+)/, node, '--version'), 'Node (host)': await inside(/v([\d.]+)/, 'node --version'),
+    OpenSSH: await inside(/OpenSSH_(\S+)/, 'ssh -V 2>&1'), rsync: await version(/version (\S+)/, 'rsync', '--version'), Capistrano: await version(/Version: ([\d.]+)/, 'cap', '--version'),
+    'ansible-core': await version(/core ([\d.]+)/, 'ansible', '--version'), git: await version(/version (\S+)/, 'git', '--version'), wrk: await version(/wrk (?:debian\/)?(\d[\d.]*)/, 'wrk', '-v'),
+    nginx: await inside(/nginx\/(\S+)/, 'nginx -v 2>&1'), PM2: await inside(/"version": "([^"]+)"/, 'cat /opt/tools/node_modules/pm2/package.json'),
+  };
+  return {
+    cores: cpus().length, processor: cpus()[0]?.model.trim() || 'unknown', memory: totalmem(), kernel: release(),
+    versions: Object.fromEntries(Object.entries(versions).filter(([, text]) => text !== undefined)),
+  };
 }
 
 /** A port that was free a moment ago, on an address of this machine. */

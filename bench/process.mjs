@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
  * @property {string} stdout
  * @property {string} stderr
  * @property {number} ms from the start to the end of the last stream, in milliseconds
+ * @property {number} cpu its processor time, in milliseconds; 0 unless asked for
  * @property {number} peak the most memory the program itself held (VmHWM), in bytes; 0 unless asked for
  */
 
@@ -19,7 +20,7 @@ const running = new Set();
  * @param {string} program
  * @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, limit?: number, codes?: readonly number[], memory?: boolean }} [options]
- *   `limit` in milliseconds (default 120 s); `memory` samples the peak every 10 ms
+ *   `limit` in milliseconds (default 120 s); `memory` samples the process every 10 ms for `peak` and `cpu`
  * @returns {Promise<Finished>}
  */
 export function run(program, args, options = {}) {
@@ -32,14 +33,17 @@ export function run(program, args, options = {}) {
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
     const timer = setTimeout(() => child.kill('SIGKILL'), options.limit ?? 120_000);
-    let peak = 0;
+    let [peak, cpu] = [0, 0];
     // The kernel keeps the high-water mark itself, so that only growth in the last 10 ms can be missed.
-    const sampler = options.memory && setInterval(() => { peak = Math.max(peak, highWater(child.pid)); }, 10);
+    const sampler = options.memory && setInterval(() => {
+      peak = Math.max(peak, highWater(child.pid));
+      cpu = Math.max(cpu, processorTime(child.pid));
+    }, 10);
     const over = () => { clearTimeout(timer); clearInterval(sampler); running.delete(child); };
     child.on('error', (error) => { over(); reject(new Error(`${program} does not start: ${error.message}`)); });
     child.on('close', (code, signal) => {
       over();
-      const result = { code: code ?? -1, ...texts, ms: performance.now() - started, peak };
+      const result = { code: code ?? -1, ...texts, ms: performance.now() - started, cpu, peak };
       if ((options.codes ?? [0]).includes(result.code)) return resolve(result);
       const last = `${texts.stdout}\n${texts.stderr}`.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('::add-mask::')).slice(-15).join('\n');
       reject(new Error(`${program} ${args.slice(0, 4).join(' ')} … ended with ${code ?? signal}:\n${last}`));
@@ -55,6 +59,16 @@ export async function output(program, args, options) {
 function highWater(pid) {
   try {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** User and system time: fields 14 and 15 of /proc/<pid>/stat (proc(5)), in hundredths of a second. */
+function processorTime(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
   } catch {
     return 0;
   }

@@ -2,24 +2,28 @@
 /**
  * `npm run bench`: Slipway beside the tools people use today, in one run. See bench/README.md.
  *
- *   node bench/run.mjs [--only deploy,hosts,load,start] [--quick] [--dist <folder>] [--no-docs]
+ *   node bench/run.mjs [--only start,deploy,hosts,load] [--quick] [--dist <folder>] [--docs]
+ *   node bench/run.mjs --from <results.json> … [--docs]      runs nothing; of each part, the last file that has it counts
+ *
+ * A run of everything that is not quick writes the documents; --docs writes them in the other cases too.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { deployPart } from './deploy.mjs';
 import { hostsPart } from './hosts.mjs';
-import { node24, startHost } from './machine.mjs';
+import { loadPart } from './load.mjs';
+import { describeMachine, node24, startHost } from './machine.mjs';
 import { atEnd, takeDown } from './process.mjs';
+import { printResults, writeDocs } from './report.mjs';
 import { startPart } from './start.mjs';
 
 const root = join(import.meta.dirname, '..');
-const parts = { start: startPart, deploy: deployPart, hosts: hostsPart };
+const parts = { start: startPart, deploy: deployPart, hosts: hostsPart, load: loadPart };
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false }, dist: { type: 'string', default: join(root, 'dist') }, docs: { type: 'boolean', default: true } },
-  allowNegative: true,
+  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false }, dist: { type: 'string', default: join(root, 'dist') }, docs: { type: 'boolean', default: false }, from: { type: 'string', multiple: true } },
 });
 const wanted = options.only?.split(',') ?? Object.keys(parts);
 const unknown = wanted.filter((name) => parts[name] === undefined);
@@ -38,23 +42,38 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 try {
-  const scratch = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
-  atEnd(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
-  say('starting the host');
-  const host = await startHost(scratch);
-  const machine = { scratch, host, say, dist: resolve(options.dist), node: await node24(host, scratch) };
-  const results = { date: new Date().toISOString(), quick: options.quick };
-  for (const name of wanted) {
-    say(`part ${name}`);
-    results[name] = await parts[name](machine, options);
+  if (options.from !== undefined) {
+    show(Object.assign({}, ...options.from.map((file) => JSON.parse(readFileSync(file, 'utf8')))), options.docs);
+  } else {
+    await bench();
   }
-  const file = join(import.meta.dirname, 'results', `${results.date.replace(/[-:]|\.\d+/g, '')}.json`);
-  mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
-  say(`raw figures: ${file}`);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
 } finally {
   await takeDown();
+}
+
+/** Runs the parts, keeps the raw figures, shows what they say. */
+async function bench() {
+  const scratch = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
+  atEnd(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
+  say('starting the host');
+  const host = await startHost(scratch);
+  const machine = { scratch, host, say, dist: resolve(options.dist), node: await node24(host, scratch) };
+  const results = { date: new Date().toISOString(), quick: options.quick, machine: await describeMachine(host, machine.node) };
+  for (const name of wanted) {
+    say(`part ${name}`);
+    results[name] = await parts[name](machine, options);
+  }
+  const file = join(import.meta.dirname, 'results', `${results.date.replace(/[-:]|\.\d+/g, '')}.json`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  show(results, options.docs || (!options.quick && wanted.length === Object.keys(parts).length));
+  say(`raw figures: ${relative(process.cwd(), file)}`);
+}
+
+function show(results, docs) {
+  printResults(results);
+  if (docs) say(`written: docs/${writeDocs(results).join(', ')}`);
 }
