@@ -6,6 +6,7 @@ import { SshError, type Where } from './errors.js';
 import { handshake, type HandshakeOptions, type Stage } from './handshake.js';
 import { identify, Login, type Identity } from './login.js';
 import { algorithmsFor, pinsOf, refusal, type Pins } from './pins.js';
+import { Timeline } from './timeline.js';
 import type { Connection, Credentials, HostAddress } from './types.js';
 
 export interface ConnectOptions {
@@ -22,7 +23,9 @@ export interface ConnectOptions {
 export async function connect(host: HostAddress, credentials: Credentials, options: ConnectOptions = {}): Promise<Connection> {
   const where: Where = { host: host.name };
   throwIfAborted(options.signal, where);
-  return await link(host, where, await prepare(host, credentials, options, where));
+  const connection = await link(host, where, await prepare(host, credentials, options, where));
+  connection.prepare();
+  return connection;
 }
 
 /** Reads keys and pins: what is wrong with them is said before anything is dialled. */
@@ -47,13 +50,16 @@ async function link(host: HostAddress, where: Where, context: Context): Promise<
     const pins = context.pins.get(host) ?? { pinned: [], revoked: [] };
     const { debug = () => {} } = context.options;
     const started = performance.now();
-    const { client, stream } = await greet(host, where, jump, context.options, {
+    const timeline = new Timeline();
+    const span = timeline.begin('login');
+    const { client, stream } = await greet(host, where, jump, { ...context.options, onStage: (stage) => span.mark(stage) }, {
       algorithms: algorithmsFor(pins),
       verify: (offered) => refusal(offered, pins, host, where),
       login: new Login(host.user, context.identity),
     });
+    span.end();
     debug(`${host.name}: connected in ${Math.round(performance.now() - started)} ms`);
-    return new SshConnection({ client, stream, host, where, jump, sudoPassword: context.credentials.sudoPassword, debug });
+    return new SshConnection({ client, stream, host, where, jump, sudoPassword: context.credentials.sudoPassword, debug, timeline });
   } catch (error) {
     await jump?.close();
     throw error;
@@ -67,7 +73,7 @@ export async function linkJump(host: HostAddress, where: Where, context: Context
 
 /** TCP (or a channel of the jump host) and SSH up to the login, all within the host's `connectTimeout`. */
 export async function greet(
-  host: HostAddress, where: Where, jump: SshConnection | undefined, options: ConnectOptions,
+  host: HostAddress, where: Where, jump: SshConnection | undefined, options: ConnectOptions & { readonly onStage?: (stage: Stage) => void },
   terms: Pick<HandshakeOptions, 'algorithms' | 'verify' | 'login'>,
 ): Promise<{ client: Client; stream: Duplex }> {
   let stage: Stage = 'name lookup and TCP';
@@ -80,7 +86,10 @@ export async function greet(
     const stream = jump === undefined ? await dial(host, where, limit.signal) : await jump.forward(host.address, host.port, limit.signal);
     stage = 'banner';
     const client = await handshake(stream, host, where, {
-      ...terms, stop: limit.signal, onStage: (next) => { stage = next; }, debug: options.debug ?? (() => {}),
+      ...terms, stop: limit.signal, onStage: (next) => {
+        stage = next;
+        options.onStage?.(next);
+      }, debug: options.debug ?? (() => {}),
     });
     return { client, stream };
   } finally {

@@ -4,8 +4,10 @@ import type { Client, ClientChannel } from 'ssh2';
 import { commandLine } from './command-line.js';
 import { untilStopped } from './dial.js';
 import { SshError, type SshErrorKind, type Where } from './errors.js';
+import { openSession, startOn } from './inside.js';
 import { RemoteCommand } from './remote-command.js';
 import { LineSession } from './session.js';
+import type { Timeline } from './timeline.js';
 import type { Connection, ExecOptions, ExecResult, HostAddress, Session } from './types.js';
 
 /** How long the server may take to answer our good-bye, in milliseconds. */
@@ -14,6 +16,12 @@ const CLOSE_LIMIT = 1_000;
 const OPEN_LIMIT = 30_000;
 /** A session counts for the server a moment longer than for us: how long to wait before asking again, in milliseconds. */
 const RETRY = [50, 150, 400];
+
+/** Told when the command speaks for the first time, and when it has been given all its input. */
+interface Watching {
+  readonly onWord?: () => void;
+  readonly onFed?: () => void;
+}
 
 type Open = (client: Client, done: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
@@ -25,6 +33,7 @@ interface Parts {
   readonly jump: SshConnection | undefined;
   readonly sudoPassword: string | undefined;
   readonly debug: (text: string) => void;
+  readonly timeline: Timeline;
 }
 
 /** A connection that is logged in. Made by connect(). */
@@ -34,6 +43,10 @@ export class SshConnection implements Connection {
   /** Aborted, with the reason, when the connection is over. */
   private readonly over = new AbortController();
   private cause: Error | undefined;
+  /** A channel that is open already, or about to be, for the next command. */
+  private spare: Promise<ClientChannel | undefined> | undefined;
+  /** The server wants no more channels than those in use. */
+  private narrow = false;
 
   constructor(private readonly parts: Parts) {
     const { client, stream } = parts;
@@ -66,22 +79,47 @@ export class SshConnection implements Connection {
     return stream instanceof Socket ? { sent: stream.bytesWritten, received: stream.bytesRead } : { sent: 0, received: 0 };
   }
 
+  /** Where the time went, in lines. */
+  get timeline(): readonly string[] {
+    return this.parts.timeline.lines();
+  }
+
+  /** Opens a channel for the next command, while there is nothing to do but wait. A server that refuses is not asked again. */
+  prepare(): void {
+    if (this.narrow || this.spare !== undefined || this.over.signal.aborted) return;
+    this.spare = openSession(this.parts.client).catch(() => {
+      this.narrow = true;
+      return undefined;
+    });
+  }
+
   async exec(script: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     const { input } = options;
+    const span = this.parts.timeline.begin(options.label ?? 'command');
     // It may fail before there is a command to tell: then the command finds it failed.
     if (input instanceof Readable) input.on('error', () => {});
     try {
-      const command = await this.start(script, args, options, (begin) => begin(options));
+      const command = await this.start(script, args, options, (begin) => {
+        span.mark('asked');
+        return begin({ ...options, onWord: () => span.mark('first word'), onFed: () => span.mark('input sent') });
+      });
       return await command.ended;
     } finally {
+      span.end();
       // Whatever the command did not read: whoever fills the stream must not wait for ever.
       if (input instanceof Readable && !input.readableEnded) input.destroy();
     }
   }
 
-  async open(script: string, args: readonly string[] = [], options: { sudo?: boolean | undefined } = {}): Promise<Session> {
+  async open(script: string, args: readonly string[] = [], options: { sudo?: boolean | undefined; label?: string | undefined } = {}): Promise<Session> {
     const held = { sudo: options.sudo, holdInput: true };
-    return await this.start(script, args, held, (begin) => LineSession.begin((onStdout) => begin({ ...held, onStdout })));
+    const span = this.parts.timeline.begin(options.label ?? 'session');
+    const session = await this.start(script, args, held, (begin) => LineSession.begin((onStdout) => {
+      span.mark('asked');
+      return begin({ ...held, onStdout, onWord: () => span.mark('first word') });
+    }));
+    session.ended.then(span.end, span.end);
+    return session;
   }
 
   async forward(host: string, port: number, stop?: AbortSignal): Promise<Duplex> {
@@ -118,16 +156,18 @@ export class SshConnection implements Connection {
    * Opens a channel and starts the command on it. `make` is called as soon as the server agrees, in the same turn of
    * the event loop: a short command's output and exit code may already be in the next packet.
    */
-  private async start<T>(script: string, args: readonly string[], options: ExecOptions, make: (begin: (options: ExecOptions) => RemoteCommand) => T): Promise<T> {
+  private async start<T>(script: string, args: readonly string[], options: ExecOptions, make: (begin: (options: ExecOptions & Watching) => RemoteCommand) => T): Promise<T> {
     const root = this.user === 'root' ? { sudo: false } : options.sudo === true ? { sudo: true, password: this.parts.sudoPassword || undefined } : undefined;
     const line = commandLine(script, args, { path: this.parts.host.path, root });
     this.calls += 1;
     this.parts.debug(`${this.name}: call ${this.calls}, ${line.text.length} characters${root?.sudo === true ? ', by sudo' : ''}`);
-    const begin = (channel: ClientChannel) => (own: ExecOptions) => {
+    let running: RemoteCommand | undefined;
+    const begin = (channel: ClientChannel) => (own: ExecOptions & Watching) => {
       const command = new RemoteCommand(channel, {
         ...own, where: this.parts.where, user: this.user, prefix: line.prefix, marker: line.marker,
         kill: (signal, rootGroup) => this.kill(channel, signal, rootGroup),
       });
+      running = command;
       this.commands.add(command);
       void command.ended.catch(() => {}).finally(() => this.commands.delete(command));
       return command;
@@ -135,12 +175,11 @@ export class SshConnection implements Connection {
     for (const pause of [...RETRY, undefined]) {
       try {
         return await this.channel(options.limit ?? OPEN_LIMIT, options.signal,
-          (client, done) => client.exec(line.text, done), (channel) => make(begin(channel)));
+          (client, done) => this.launch(client, line.text, done, (error) => running?.fail(error)), (channel) => make(begin(channel)));
       } catch (error) {
         if (error instanceof SshError) throw error;
         if (reasonOf(error) === undefined) {
-          throw this.error('exec', 'the server does not run commands for this user.',
-            'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', error);
+          throw this.noCommands(error);
         }
         if (pause === undefined) {
           throw this.error('max-sessions', `the server refuses another channel; ${this.commands.size} are open.`,
@@ -150,6 +189,24 @@ export class SshConnection implements Connection {
       }
     }
     throw new Error('The last try either returned or threw.');
+  }
+
+  /** Starts a command on the channel that is open already, or else on one of its own; opens one for the next. */
+  private launch(client: Client, text: string, done: (error: Error | undefined, channel: ClientChannel) => void, fail: (error: Error) => void): void {
+    const { spare } = this;
+    this.spare = undefined;
+    const alone = (): void => { client.exec(text, done); };
+    if (spare === undefined) return alone();
+    spare.then((channel) => {
+      if (channel === undefined || !startOn(client, channel, text, () => fail(this.noCommands()))) return alone();
+      done(undefined, channel);
+      this.prepare();
+    }).catch((error: unknown) => done(error as Error, undefined as never));
+  }
+
+  private noCommands(cause?: unknown): SshError {
+    return this.error('exec', 'the server does not run commands for this user.',
+      'Look for ForceCommand, a `command=` in authorized_keys, or a login shell such as nologin.', cause);
   }
 
   /** Opens one channel, for at most `limit` milliseconds. One that comes too late is closed again. */

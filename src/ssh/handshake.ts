@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { Client } from 'ssh2';
 import { SshError, type Where } from './errors.js';
+import { hurryLogin } from './inside.js';
 import type { Login } from './login.js';
 import type { HostKeyAlgorithm } from './pins.js';
 import type { HostAddress } from './types.js';
@@ -85,6 +86,7 @@ export function handshake(stream: Duplex, host: HostAddress, where: Where, optio
         if (stage === 'key exchange' && text.includes('(remote)')) offers.push(text.replace(/^Handshake: \(remote\) /, ''));
       },
     });
+    if (login.key !== undefined) hurryLogin(client, login.key);
     // After connect(), which pauses the stream until it listens itself: nothing flows early.
     stream.on('data', hear);
   });

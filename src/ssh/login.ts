@@ -58,7 +58,11 @@ export class Login {
   private partly = false;
   private readonly methods: { readonly label: string; readonly method: AnyAuthMethod }[] = [];
 
+  /** The key that is offered first, if it is one of our own. */
+  readonly key: ParsedKey | undefined;
+
   constructor(private readonly user: string, identity: Identity) {
+    this.key = identity.key?.key;
     if (identity.key !== undefined) {
       this.methods.push({
         label: `key ${identity.key.type} ${identity.key.fingerprint}`,

@@ -20,6 +20,10 @@ export interface RemoteCommandOptions extends ExecOptions {
   readonly prefix: string;
   /** Set when the command runs as root: see sudo.ts. */
   readonly marker: string | undefined;
+  /** Told once, when the command speaks for the first time. */
+  readonly onWord?: (() => void) | undefined;
+  /** Told when all input is written. */
+  readonly onFed?: (() => void) | undefined;
   /** Sends a signal to the command. */
   readonly kill: (signal: 'TERM' | 'KILL', rootGroup: number | undefined) => void;
 }
@@ -96,6 +100,7 @@ export class RemoteCommand {
     const err = options.onStderr && new LineSplitter(options.onStderr);
     channel.on('data', this.guarded((chunk: Buffer) => {
       this.touch();
+      options.onWord?.();
       this.stdout.push(chunk);
       out?.write(chunk);
       if (this.stdout.overflowed && out === undefined) {
@@ -179,6 +184,7 @@ export class RemoteCommand {
           if (this.done) break;
         }
       }
+      this.options.onFed?.();
       if (holdInput !== true) this.closeInput();
     } catch (error) {
       // The caller's stream failed. (When the command ended first, this does nothing.)

@@ -52,6 +52,8 @@ export interface ExecOptions {
   /** The whole command may take this long, in milliseconds. */
   readonly limit?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What the time line calls it. */
+  readonly label?: string | undefined;
   /** Runs as root through sudo (password on stdin when the host has one); a no-op when the login is root. */
   readonly sudo?: boolean | undefined;
   /** Keep the channel's input open until the command ends, so that a lost link reaches the command as end of file. */
@@ -77,12 +79,14 @@ export interface Connection {
   /** Runs `script` (POSIX sh text, sent as it stands) with `args` as "$1", "$2" … through the quoting function. Any exit code resolves; signals, lost links and limits throw. */
   exec(script: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** Like exec, for a conversation in lines. */
-  open(script: string, args?: readonly string[], options?: { sudo?: boolean | undefined }): Promise<Session>;
+  open(script: string, args?: readonly string[], options?: { sudo?: boolean | undefined; label?: string | undefined }): Promise<Session>;
   /** Opens a TCP stream to `host:port` as seen from the remote host (direct-tcpip). */
   forward(host: string, port: number): Promise<Duplex>;
   /** How many exec and open calls were made so far. */
   readonly calls: number;
   /** Bytes written to and read from the socket so far; behind a jump host, those of the socket to the jump host. */
   readonly traffic: { readonly sent: number; readonly received: number };
+  /** Where the time went: a line for the login and for each call, in milliseconds since the connection was begun. */
+  readonly timeline: readonly string[];
   close(): Promise<void>;
 }

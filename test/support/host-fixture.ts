@@ -110,6 +110,7 @@ export function localHost(shell: readonly string[], root: string): RemoteHost {
     user: 'deploy',
     calls: 0,
     traffic: { sent: 0, received: 0 },
+    timeline: [],
     forward: () => Promise.reject(new Error('no forwarding here')),
     close: () => Promise.resolve(),
     async exec(script, args = [], { input } = {}) {
