@@ -52,4 +52,5 @@ while [ "$#" -ge 2 ]; do
     say "stuck $id"
   fi
 done
+compose_forget
 saved
