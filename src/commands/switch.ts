@@ -84,7 +84,7 @@ export async function switchBack(context: RunContext, members: readonly Member[]
 }
 
 /** A host whose link broke during the switch must not keep the others from going back. */
-export async function settled(work: Promise<Activation>): Promise<Activation> {
+async function settled(work: Promise<Activation>): Promise<Activation> {
   try {
     return await work;
   } catch (error) {
