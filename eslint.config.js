@@ -13,7 +13,7 @@ const middle = {
   release: ['services', ...below],
   services: below,
   databases: below,
-  site: below,
+  site: ['services', ...below],
   checks: below,
   probe: below,
   watch: below,
