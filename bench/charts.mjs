@@ -2,7 +2,8 @@
 import * as echarts from 'echarts';
 import { median } from './bars.mjs';
 
-const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif';
+/** Without quotes: ECharts writes it into an attribute as it stands. */
+const FONT = 'system-ui, -apple-system, Segoe UI, Noto Sans, Helvetica, Arial, sans-serif';
 
 /** Colours of GitHub's own pages; the accents keep a contrast of 3:1 and more against both backgrounds. */
 const THEMES = {
@@ -42,7 +43,7 @@ const frame = (colours) => ({
   textStyle: { fontFamily: FONT, color: colours.text },
   axis: { axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: colours.text, fontSize: 13, fontFamily: FONT } },
   value: { splitLine: { lineStyle: { color: colours.line } }, axisLabel: { color: colours.soft, fontSize: 12, fontFamily: FONT } },
-  title: (text, subtext, left, top = 0) => ({
+  title: (text, subtext, left, top = 8) => ({
     text, subtext, left, top, padding: 0, itemGap: 5,
     textStyle: { color: colours.text, fontSize: 15, fontWeight: 600, fontFamily: FONT }, subtextStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
   }),
@@ -71,13 +72,13 @@ function deployChart({ samples }, colours) {
   const panels = [['delta', 'Delta deploy', '1 % of the files changed'], ['first', 'First deploy', 'into an empty folder']];
   const of = (what, rtt, tool) => samples.filter((one) => one.what === what && one.rtt === rtt && one.tool === tool).map(({ ms }) => ms / 1000);
   return {
-    height: 360,
+    height: 380,
     alt: 'Bars: seconds of a delta deploy and of a first deploy for Slipway, rsync, tar, Capistrano and Ansible at round trips of 0 and 50 ms',
     textStyle: style.textStyle,
     title: panels.map(([, title, sub], index) => style.title(title, sub, index === 0 ? 160 : 540)),
-    grid: [{ left: 160, width: 330, top: 48, bottom: 58 }, { left: 540, width: 300, top: 48, bottom: 58 }],
+    grid: [{ left: 160, width: 330, top: 60, bottom: 62 }, { left: 540, width: 300, top: 60, bottom: 62 }],
     legend: {
-      bottom: 0, left: 160, itemWidth: 12, itemHeight: 12, selectedMode: false, textStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
+      bottom: 0, left: 160, itemWidth: 12, itemHeight: 12, itemGap: 24, selectedMode: false, textStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
       data: ['RTT 50 ms', 'RTT 0'].map((name, index) => ({ name, itemStyle: { color: colours.others[index] } })),
     },
     xAxis: panels.map((_, index) => ({ type: 'value', gridIndex: index, min: 0, splitNumber: 4, ...style.value, axisLabel: { ...style.value.axisLabel, formatter: '{value} s' } })),
@@ -87,7 +88,7 @@ function deployChart({ samples }, colours) {
     })),
     series: panels.flatMap(([what], index) => [50, 0].flatMap((rtt, shade) => [
       {
-        name: rtt === 50 ? 'RTT 50 ms' : 'RTT 0', type: 'bar', xAxisIndex: index, yAxisIndex: index, barWidth: 15, barGap: '15%',
+        name: rtt === 50 ? 'RTT 50 ms' : 'RTT 0', type: 'bar', silent: true, xAxisIndex: index, yAxisIndex: index, barWidth: 15, barGap: '15%',
         data: tools.map((tool) => ({ value: Number(median(of(what, rtt, tool)).toFixed(3)), itemStyle: { color: (tool === 'slipway-cli' ? colours.own : colours.others)[shade], borderRadius: [0, 3, 3, 0] } })),
       },
       whiskers(index, tools.map((tool) => [Math.min(...of(what, rtt, tool)), Math.max(...of(what, rtt, tool))]), colours, rtt === 50 ? -8.5 : 8.5),
@@ -106,13 +107,13 @@ function loadChart({ samples }, colours) {
   };
   const text = (number) => (number === null ? '' : number.toLocaleString('en-US'));
   return {
-    height: 360,
+    height: 380,
     alt: 'Bars: requests lost and p99 through a deploy and a bad deploy for Slipway, pm2 reload, pm2 restart and systemctl restart',
     textStyle: style.textStyle,
     title: panels.map(([, title, sub], index) => style.title(title, sub, index === 0 ? 160 : 540)),
-    grid: [{ left: 160, width: 310, top: 48, bottom: 58 }, { left: 540, width: 270, top: 48, bottom: 58 }],
+    grid: [{ left: 160, width: 310, top: 60, bottom: 62 }, { left: 540, width: 270, top: 60, bottom: 62 }],
     legend: {
-      bottom: 0, left: 160, itemWidth: 12, itemHeight: 12, selectedMode: false, textStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
+      bottom: 0, left: 160, itemWidth: 12, itemHeight: 12, itemGap: 24, selectedMode: false, textStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
       data: ['deploy', 'bad deploy'].map((name, index) => ({ name, itemStyle: { color: colours.others[index] } })),
     },
     xAxis: panels.map(([name], index) => ({ type: name === 'p99' ? 'log' : 'value', gridIndex: index, min: name === 'p99' ? 1 : 0, splitNumber: 4, ...style.value })),
@@ -121,7 +122,7 @@ function loadChart({ samples }, colours) {
       axisLabel: { ...style.axis.axisLabel, show: index === 0, rich: { own: { fontWeight: 700, fontSize: 13, color: colours.text, fontFamily: FONT } }, formatter: (name) => (name.startsWith('Slipway') ? `{own|${name}}` : name) },
     })),
     series: panels.flatMap(([name], index) => ['deploy', 'bad deploy'].map((what, shade) => ({
-      name: what, type: 'bar', xAxisIndex: index, yAxisIndex: index, barWidth: 15, barGap: '15%',
+      name: what, type: 'bar', silent: true, xAxisIndex: index, yAxisIndex: index, barWidth: 15, barGap: '15%',
       label: { show: true, position: 'right', color: colours.text, fontSize: 12, fontFamily: FONT, formatter: ({ value: number }) => text(number) },
       data: ways.map((way) => ({ value: value(way, what, name), itemStyle: { color: (way.startsWith('slipway') ? colours.own : colours.others)[shade], borderRadius: [0, 3, 3, 0] } })),
     }))),
@@ -139,15 +140,15 @@ function hostsChart({ samples }, colours) {
     { title: 'Memory at its peak', sub: 'of the process that runs the deploy', values: sizes.map((size) => Math.max(...samples.filter(({ hosts }) => hosts === size).map(({ peak }) => peak)) / 1e6), unit: ' MB', bar: 300, digits: 0 },
   ];
   return {
-    height: 300,
+    height: 320,
     alt: 'Bars: seconds and megabytes for 1, 10 and 50 hosts, with the limits of 5 times one host and 300 MB',
     textStyle: style.textStyle,
     title: panels.map(({ title, sub }, index) => style.title(title, sub, index === 0 ? 60 : 490)),
-    grid: [{ left: 60, width: 330, top: 56, bottom: 36 }, { left: 490, width: 330, top: 56, bottom: 36 }],
+    grid: [{ left: 60, width: 330, top: 72, bottom: 36 }, { left: 490, width: 330, top: 72, bottom: 36 }],
     xAxis: panels.map((_, index) => ({ type: 'category', gridIndex: index, data: sizes.map((size) => `${size} host${size === 1 ? '' : 's'}`), ...style.axis })),
     yAxis: panels.map(({ unit, bar, values }, index) => ({ type: 'value', gridIndex: index, min: 0, max: nice(Math.max(bar, ...values) * 1.15), splitNumber: 4, ...style.value, axisLabel: { ...style.value.axisLabel, formatter: `{value}${unit}` } })),
     series: panels.map(({ values, unit, bar, digits }, index) => ({
-      type: 'bar', xAxisIndex: index, yAxisIndex: index, barWidth: 46, itemStyle: { color: colours.own[0], borderRadius: [3, 3, 0, 0] },
+      type: 'bar', silent: true, xAxisIndex: index, yAxisIndex: index, barWidth: 46, itemStyle: { color: colours.own[0], borderRadius: [3, 3, 0, 0] },
       label: { show: true, position: 'top', color: colours.text, fontSize: 13, fontFamily: FONT, formatter: ({ value }) => `${value.toFixed(digits)}${unit}` },
       data: values,
       markLine: {
