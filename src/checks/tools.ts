@@ -17,6 +17,13 @@ const FEATURE_PACKAGES: Readonly<Record<string, string>> = {
   'find -printf': 'findutils', 'xargs -0': 'findutils', 'GNU tar': 'tar', gzip: 'gzip', flock: 'util-linux', awk: 'mawk',
 };
 
+/** Whether what keeps services running is on a host. Compose 1 knows neither `up --wait` nor the plugin's name. */
+const isThere: Readonly<Record<'pm2' | 'systemd' | 'compose', (facts: HostFacts) => boolean>> = {
+  pm2: ({ versions }) => versions['pm2'] !== undefined,
+  systemd: ({ init }) => init === 'systemd',
+  compose: ({ versions }) => versions['compose'] !== undefined,
+};
+
 export const tools: readonly HostCheck[] = [
   versionCheck('node', 'node', 'Node.js', ['PF-03'], (config) => config.node),
   versionCheck('npm', 'npm', 'npm', ['PF-03'], (config) => config.npm),
@@ -41,11 +48,11 @@ export const tools: readonly HostCheck[] = [
     id: 'preflight.tools.managers',
     title: 'What keeps the services running is installed',
     family: 'tools', scope: 'host', requirement: [], severity: 'block',
-    remedy: 'Install it on the host, for the user who logs in: PM2 with `npm install --global pm2`; systemd must be process 1.',
+    remedy: 'Install it on the host, for the user who logs in: PM2 with `npm install --global pm2`; Docker with its plugin Compose 2; systemd must be process 1.',
     run({ facts, host }, { config }) {
-      const managers = [...new Set(Object.values(servicesOn(config.services, host)).map((service) => service.manager))];
+      const managers = [...new Set(Object.values(servicesOn(config.services, host)).map((service) => service.manager))].filter((manager) => manager !== 'static');
       if (managers.length === 0) return undefined;
-      const missing = managers.filter((manager) => (manager === 'pm2' ? facts.versions['pm2'] === undefined : facts.init !== 'systemd'));
+      const missing = managers.filter((manager) => !isThere[manager](facts));
       const hint = missing.includes('pm2') ? elsewhere(facts, 'pm2') : undefined;
       if (missing.length === 0) return pass(managers.join(', '), managers.join(', '));
       return fail(`missing: ${missing.join(', ')}`, managers.join(', '), hint === undefined ? {} : { remedy: hint });

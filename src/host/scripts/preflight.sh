@@ -209,6 +209,10 @@ version() {
   fact "version-$1" "${found:-unknown}"
 }
 for name in node npm pm2 python3 nginx docker git curl bash; do version "$name"; done
+if have docker; then
+  found=$(bounded 5 docker compose version --short 2>/dev/null | number_in)
+  if [ -n "$found" ]; then fact version-compose "$found"; fi
+fi
 
 for name in node npm pm2; do
   if ! have "$name"; then

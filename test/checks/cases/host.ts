@@ -43,6 +43,8 @@ export const hostCases: Case[] = [
   { id: 'preflight.tools.node-supported', when: 'the host has no node', facts: { versions: {} }, says: 'nothing' },
   { id: 'preflight.tools.managers', when: 'PM2 is there', config: SERVICES, says: 'pass' },
   { id: 'preflight.tools.managers', when: 'PM2 is missing', config: SERVICES, facts: { versions: { node: '24.1.0' } }, says: 'fail', words: /pm2/ },
+  { id: 'preflight.tools.managers', when: 'Compose is there', config: 'services: { api: { manager: compose, port: 3000 } }', facts: { init: 'other', versions: { docker: '26.1.5', compose: '2.26.1' } }, says: 'pass' },
+  { id: 'preflight.tools.managers', when: 'Docker is there without Compose 2', config: 'services: { api: { manager: compose, port: 3000 } }', facts: { versions: { docker: '26.1.5' } }, says: 'fail', words: /compose/ },
   { id: 'preflight.tools.managers', when: 'systemd is not process 1', config: 'services: { api: { manager: systemd, start: ./run } }', facts: { init: 'other' }, says: 'fail', words: /systemd/ },
   { id: 'preflight.tools.commands', when: 'all are there', config: 'preflight: { tools: [ffmpeg] }', facts: { tools: { ffmpeg: true } }, says: 'pass' },
   { id: 'preflight.tools.commands', when: 'one is missing', config: 'preflight: { tools: [ffmpeg, convert] }', facts: { tools: { ffmpeg: true, convert: false } }, says: 'fail', words: /convert/ },
