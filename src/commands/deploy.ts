@@ -1,20 +1,21 @@
 import { batches } from '../config/batch.js';
 import { UserError } from '../evidence/errors.js';
-import { formatBytes, formatCount } from '../evidence/format.js';
+import { formatBytes, formatCount, formatDuration } from '../evidence/format.js';
 import { HostError } from '../host/failure.js';
 import type { JournalEvent } from '../host/journal.js';
 import { deltasOf } from '../release/deltas.js';
 import { onEvery, type Member } from '../release/fleet.js';
-import { toPrune } from '../release/history.js';
+import { revertTarget, toPrune } from '../release/history.js';
 import { releaseId } from '../release/id.js';
 import type { Delta } from '../release/manifest.js';
 import { describeSwitch, startOrder } from '../services/render.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
-import { prepareRelease, type PreparedRelease } from './prepare-release.js';
+import { withRelease, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runAfterSwitch } from './after-switch.js';
 import { runOnce } from './once.js';
+import { bringSite, followWithSite, planSite } from './site.js';
 import { contentBytes, stageAll } from './stage.js';
 import { switchAll, switchBack } from './switch.js';
 
@@ -24,14 +25,10 @@ import { switchAll, switchBack } from './switch.js';
  * @throws UserError saying what failed, on which host, in which step; `context.outputs` says what is live then.
  */
 export async function deploy(context: RunContext, artifactPath: string | undefined): Promise<void> {
-  const { reporter } = context;
-  const prepared = await reporter.group('Prepare the release', () => prepareRelease(context, artifactPath));
-  try {
-    if (context.plan) await lookingAtFleet(context, true, (session) => planDeploy(context, session, prepared));
-    else await holdingFleet(context, true, (session) => deployTo(context, session, prepared));
-  } finally {
-    await prepared.artifact.remove();
-  }
+  await withRelease(context, artifactPath, async (reading) => {
+    if (context.plan) await lookingAtFleet(context, true, async (session) => planDeploy(context, session, await reading));
+    else await holdingFleet(context, true, async (session) => deployTo(context, session, await reading), reading);
+  });
 }
 
 /** The part of a deploy that needs the hosts, for callers that hold them already (go-live). */
@@ -49,18 +46,25 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
 
   const begun = new Set<Member>();
+  const renewed = new Set<Member>();
   try {
     await reporter.group(`Stage ${release}`, () => stageAll(context, members, deltas, release, prepared, begun));
     await reporter.group('Install', () => installOn(context, members, release));
     await runOnce(context, members, release);
     throwIfStopped(context.signal);
+    await bringSite(context, members, release, renewed);
   } catch (error) {
+    await followWithSite(context, [...renewed], ({ findings }) => findings.current);
     await undo(context, [...begun], release);
     throw error;
   }
   await reporter.group(`Switch to ${release}`, async () => {
     await switchAll(context, members, release);
     await afterSwitch(context, members, release);
+  }).catch(async (error: unknown) => {
+    // What is live again has routes of its own.
+    await followWithSite(context, [...renewed], ({ findings }) => findings.current);
+    throw error;
   });
   await reporter.group('Confirm', () => confirmOrWait(context, members, release));
 }
@@ -182,9 +186,12 @@ async function planDeploy(context: RunContext, session: FleetSession, prepared: 
       reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(contentBytes(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
       for (const service of Object.values(services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
       if (member === session.members[0]) for (const command of config.release.once) reporter.step(name, `on this host only: ${command}`);
+      for (const text of planSite(context, member)) reporter.step(name, text);
       reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
       for (const service of startOrder(services)) reporter.step(name, `${service.name}: ${describeSwitch(service, config.site)}`);
       for (const command of config.release.afterSwitch) reporter.step(name, `after the switch: ${command}`);
+      const target = revertTarget(findings.history, findings.current);
+      if (target !== '') reporter.step(name, `unless confirmed within ${formatDuration(config.release.confirmWithin)}, go back to ${target} by itself`);
       const prune = toPrune(findings.history, findings.current, config.release.keep);
       if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
       context.outputs.hosts.set(name, { before: findings.current, after: findings.current });

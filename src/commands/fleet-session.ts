@@ -61,11 +61,16 @@ export async function lookingAtFleet<T>(context: RunContext, wantManifest: boole
 /**
  * Connects, takes the lease on every host, puts right what a dead run left, and runs `body`. The leases are freed at the
  * end, or left in force for `confirm-within` when later steps of the same run need them.
+ * @param beside what else must have gone well before `body` begins; it is waited for together with the hosts.
  */
-export async function holdingFleet<T>(context: RunContext, wantManifest: boolean, body: (session: FleetSession) => Promise<T>): Promise<T> {
+export async function holdingFleet<T>(context: RunContext, wantManifest: boolean, body: (session: FleetSession) => Promise<T>, beside?: Promise<unknown>): Promise<T> {
   const hosts = await connectHosts(context);
   try {
-    const opened = await context.reporter.group('Take the lease and read the hosts', () => takeAll(context, hosts, wantManifest));
+    const opened = await context.reporter.group('Take the lease and read the hosts', async () => {
+      const taken = await takeAll(context, hosts, wantManifest);
+      await beside;
+      return taken;
+    });
     return await body(opened);
   } finally {
     const seconds = context.config.release.confirmWithin / 1000;
@@ -128,7 +133,8 @@ function sudoAllowed(context: RunContext, name: string): boolean {
 
 async function closeAll(hosts: readonly RemoteHost[], context: RunContext): Promise<void> {
   for (const host of hosts) {
-    const { calls, traffic } = host.connection;
+    const { calls, timeline, traffic } = host.connection;
+    context.reporter.debug(`${host.name}: where the time went, in milliseconds since the connection was begun:\n${timeline.map((line) => `  ${line}`).join('\n')}`);
     context.reporter.debug(`${host.name}: ${calls} exec calls, ${traffic.sent} bytes sent, ${traffic.received} bytes received, one connection`);
   }
   await Promise.all(hosts.map((host) => host.connection.close().catch(() => undefined)));

@@ -2,7 +2,7 @@ import { UserError } from '../evidence/errors.js';
 import { deploy, deployTo } from './deploy.js';
 import { holdingFleet } from './fleet-session.js';
 import { preflight } from './preflight.js';
-import { prepareRelease } from './prepare-release.js';
+import { withRelease } from './prepare-release.js';
 import { rollbackOn } from './rollback.js';
 import type { RunContext } from './run-context.js';
 import { confirmAfterSmoke, runSmokeOn } from './smoke.js';
@@ -24,10 +24,9 @@ export async function goLive(context: RunContext, options: GoLiveOptions): Promi
     return;
   }
   const deploying: RunContext = { ...context, phase: 'deploy' };
-  const prepared = await context.reporter.group('Prepare the release', () => prepareRelease(deploying, options.artifact));
-  try {
+  await withRelease(deploying, options.artifact, async (reading) => {
     await holdingFleet(deploying, true, async (session) => {
-      await deployTo(deploying, session, prepared);
+      await deployTo(deploying, session, await reading);
       if (context.config.smoke.length === 0) return;
       const release = context.outputs.release ?? '';
       // The hosts have moved since they were read: what follows needs to know them as they are now.
@@ -39,10 +38,8 @@ export async function goLive(context: RunContext, options: GoLiveOptions): Promi
         throw await goBack(context, now, release, error);
       }
       await context.reporter.group('Confirm', () => confirmAfterSmoke(deploying, now, release));
-    });
-  } finally {
-    await prepared.artifact.remove();
-  }
+    }, reading);
+  });
 }
 
 /** Rolls back after a red smoke; returns the error that ends the run. */

@@ -20,10 +20,30 @@ export interface PreparedRelease {
 }
 
 /**
- * Builds (unless an artifact is given), reads and hashes what the release consists of. Touches no host.
+ * Builds (unless an artifact is given), then reads and hashes what the release consists of while `hold` is already connecting to
+ * the hosts: both take about as long. What is wrong with the release is said before what is wrong with a host.
  * @param artifactPath a folder or tar put together elsewhere; `release.build` is not run then.
+ * @param hold gets the release once it is read; it must not change anything on a host before.
  */
-export async function prepareRelease(context: RunContext, artifactPath: string | undefined): Promise<PreparedRelease> {
+export async function withRelease(context: RunContext, artifactPath: string | undefined, hold: (reading: Promise<PreparedRelease>) => Promise<void>): Promise<void> {
+  const builds = artifactPath === undefined && !context.plan && context.config.release.build.length > 0;
+  const make = (): Promise<Artifact> => makeArtifact(context, artifactPath);
+  const artifact = builds || artifactPath !== undefined ? await context.reporter.group('Prepare the release', make) : await make();
+  try {
+    const reading = readRelease(context, artifact);
+    reading.catch(() => undefined);
+    try {
+      await hold(reading);
+    } catch (error) {
+      await reading;
+      throw error;
+    }
+  } finally {
+    await artifact.remove();
+  }
+}
+
+async function makeArtifact(context: RunContext, artifactPath: string | undefined): Promise<Artifact> {
   const { config, workspace } = context;
   if (artifactPath === undefined && !context.plan) {
     for (const command of config.release.build) {
@@ -35,27 +55,27 @@ export async function prepareRelease(context: RunContext, artifactPath: string |
       );
     }
   }
-  const artifact = await openArtifact(artifactPath, workspace);
-  try {
-    return await recorded(
-      context,
-      { id: 'deploy.artifact', phase: 'deploy', title: 'What the release consists of', subject: 'runner', expected: 'readable files, links that stay inside' },
-      async () => {
-        const selects = artifact.whole ? wholeFolder(config.release) : selection(config.release);
-        const manifest = await readManifest(artifact.folder, selects);
-        check(context, artifact, manifest);
-        const env = context.appEnv === undefined ? undefined : renderEnvFile(context.appEnv);
-        return { artifact, manifest, commit: (await commitOf(workspace)) ?? manifest.digest, env };
-      },
-      ({ manifest }) => ({
-        observed: `${formatCount(manifest.files, 'file')}, ${formatBytes(manifest.bytes)}, digest ${manifest.digest.slice(0, 12)}`,
-        data: { files: manifest.files, bytes: manifest.bytes, digest: manifest.digest },
-      }),
-    );
-  } catch (error) {
-    await artifact.remove();
-    throw error;
-  }
+  return openArtifact(artifactPath, workspace);
+}
+
+function readRelease(context: RunContext, artifact: Artifact): Promise<PreparedRelease> {
+  const { config, workspace } = context;
+  return recorded(
+    context,
+    { id: 'deploy.artifact', phase: 'deploy', title: 'What the release consists of', subject: 'runner', expected: 'readable files, links that stay inside' },
+    async () => {
+      const asked = commitOf(workspace);
+      const selects = artifact.whole ? wholeFolder(config.release) : selection(config.release);
+      const manifest = await readManifest(artifact.folder, selects);
+      check(context, artifact, manifest);
+      const env = context.appEnv === undefined ? undefined : renderEnvFile(context.appEnv);
+      return { artifact, manifest, commit: (await asked) ?? manifest.digest, env };
+    },
+    ({ manifest }) => ({
+      observed: `${formatCount(manifest.files, 'file')}, ${formatBytes(manifest.bytes)}, digest ${manifest.digest.slice(0, 12)}`,
+      data: { files: manifest.files, bytes: manifest.bytes, digest: manifest.digest },
+    }),
+  );
 }
 
 /** Builds may take long, but not for ever. */

@@ -187,6 +187,7 @@ export class RemoteHost {
   async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal, which: 'staged' | 'live' = 'staged'): Promise<ExecResult> {
     this.#lease?.assertHeld();
     return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which], {
+      label: 'run',
       holdInput: true,
       limit,
       onStdout: onLine,
@@ -267,7 +268,7 @@ export class RemoteHost {
 
   /** The first of `ids` whose files are proven whole, and why those before it are not. */
   async prove(ids: readonly string[]): Promise<{ whole: string | undefined; broken: readonly { id: string; reason: string }[] }> {
-    const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { idleLimit: SILENCE });
+    const result = await this.connection.exec(scriptText('prove'), [this.place.root, this.place.envFile, ...ids], { label: 'prove', idleLimit: SILENCE });
     if (result.code !== 0 && !result.stdout.includes('broken ')) throw new HostError(this.name, 'proving the target', result);
     const broken = [...result.stdout.matchAll(/^broken (\S+) (.+)$/gm)].map((match) => ({ id: match[1] ?? '', reason: match[2] ?? '' }));
     return { whole: /^whole (\S+)$/m.exec(result.stdout)?.[1], broken };
@@ -287,7 +288,7 @@ export class RemoteHost {
 
   /** Makes the root folder as root and gives it to the login user; only for hosts with `sudo: true`. */
   async makeRoot(): Promise<void> {
-    const result = await this.connection.exec(scriptText('make-root'), [this.place.root, this.connection.user], { sudo: true });
+    const result = await this.connection.exec(scriptText('make-root'), [this.place.root, this.connection.user], { label: 'make-root', sudo: true });
     if (result.code !== 0) throw new HostError(this.name, 'making the root folder', result);
   }
 
@@ -311,7 +312,7 @@ export class RemoteHost {
       owner.replace(/[\r\n]+/g, ' ').slice(0, 200),
       String(this.#times.seconds),
       wantManifest ? 'manifest' : 'none',
-    ]);
+    ], { label: 'open' });
   }
 
   #token(): string {
@@ -329,7 +330,7 @@ export class RemoteHost {
   ): Promise<ExecResult> {
     this.#lease?.assertHeld();
     const own = leased ? [this.place.root, this.#token()] : [this.place.root];
-    const result = await this.connection.exec(scriptText(name), [...own, ...args], { idleLimit: SILENCE, ...options });
+    const result = await this.connection.exec(scriptText(name), [...own, ...args], { label: name, idleLimit: SILENCE, ...options });
     if (result.code !== 0 && !accepted.includes(result.code)) throw new HostError(this.name, step, result);
     return result;
   }

@@ -142,7 +142,11 @@ export class SshConnection implements Connection {
     const { client, stream, jump } = this.parts;
     if (!this.over.signal.aborted) {
       this.finish(this.error('closed', 'the connection was closed.'));
-      const closed = new Promise<void>((resolve) => { client.once('close', () => resolve()); });
+      // That our good-bye is on its way is enough: who closes has had every answer that matters.
+      const closed = new Promise<void>((resolve) => {
+        client.once('close', () => resolve());
+        stream.once('finish', () => resolve());
+      });
       client.end();
       let timer: NodeJS.Timeout | undefined;
       await Promise.race([closed, new Promise<void>((resolve) => { timer = setTimeout(resolve, CLOSE_LIMIT); })]);
