@@ -2,6 +2,7 @@ import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import type { ServiceStatus } from '../host/remote-host.js';
 import type { ReleaseRecord } from '../host/journal.js';
+import { describeReverted } from '../release/recover.js';
 import { driftOf } from './drift.js';
 import { lookingAtFleet } from './fleet-session.js';
 import type { RunContext } from './run-context.js';
@@ -14,6 +15,10 @@ export interface HostStatus {
   readonly rollbackTo: string | undefined;
   readonly lease: string | undefined;
   readonly unfinished: readonly string[];
+  /** What the host will do by itself when nobody confirms the live release. */
+  readonly reverts: { readonly to: string; readonly inSeconds: number } | undefined;
+  /** What it has done by itself, as long as no run has begun anything since. */
+  readonly reverted: string | undefined;
   readonly services: readonly ServiceStatus[];
   /** In what this host is not as it should be, or not as the others are; empty when it is. */
   readonly drift: readonly string[];
@@ -29,6 +34,8 @@ export async function status(context: RunContext): Promise<HostStatus[]> {
       rollbackTo: rollbackTargets(findings.history, findings.current)[0]?.id,
       lease: findings.held === undefined || findings.held.secondsLeft <= 0 ? undefined : `${findings.held.owner} (expires in ${findings.held.secondsLeft} s)`,
       unfinished: findings.history.unfinished.map(({ kind, release }) => `${kind} ${release}`),
+      reverts: findings.armed === undefined || findings.armed.release !== findings.current ? undefined : { to: findings.armed.target, inSeconds: findings.armed.secondsLeft },
+      reverted: findings.history.reverted === undefined ? undefined : describeReverted(findings.history.reverted),
       services: findings.exists ? await host.status() : [],
     })),
   );

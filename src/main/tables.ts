@@ -13,6 +13,8 @@ export function renderStatus(hosts: readonly HostStatus[]): string {
       `  live          ${host.current === '' ? 'nothing' : `${host.current} (${host.state})`}`,
       `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
       ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
+      ...(host.reverts === undefined ? [] : [`  unconfirmed   ${host.reverts.inSeconds < 0 ? 'its timer is late; the next run goes' : `in ${host.reverts.inSeconds} s the host goes`} back to ${host.reverts.to} by itself; slipway smoke confirms`]),
+      ...(host.reverted === undefined ? [] : [`  note          the host ${host.reverted}`]),
       ...host.unfinished.map((text) => `  unfinished    ${text}; the next run puts it right`),
       ...host.services.map((service) => `  ${service.name.padEnd(13)} ${service.manager}, pid ${service.pids || 'none'}, ${formatCount(Number(service.restarts || '0'), 'restart')}, health ${service.health}, in ${service.folder}${service.slot === '' ? '' : ` (${service.slot}, ${service.live ? 'live' : 'kept warm'})`}`),
       ...host.drift.map((text) => `  drift         ${text}`),

@@ -1,4 +1,4 @@
-import type { Unfinished } from '../host/journal.js';
+import type { Reverted, Unfinished } from '../host/journal.js';
 import type { Findings, RemoteHost } from '../host/remote-host.js';
 
 /** What was found and done on a host before anything else, in words for the log. */
@@ -42,7 +42,7 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     said.push(trouble === undefined ? story : `${story}, BUT IT IS NOT HEALTHY: ${trouble}`);
   }
   const { reverted } = findings.history;
-  if (reverted !== undefined) said.push(`the host went back from ${reverted.release} to ${reverted.to} by itself at ${reverted.at}: ${reverted.reason}`);
+  if (reverted !== undefined) said.push(`the host ${describeReverted(reverted)}`);
   const { armed } = findings;
   if (armed !== undefined && armed.secondsLeft < -TIMER_IS_LATE && armed.release === findings.current) {
     await host.revert();
@@ -50,6 +50,11 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     switched = true;
   }
   return { said, switched };
+}
+
+/** For people: what a host did by itself. */
+export function describeReverted({ release, to, at, reason }: Reverted): string {
+  return `went back from ${release} to ${to} by itself at ${at}: ${reason}`;
 }
 
 /** Seconds after which a timer will not act any more. */
