@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, startHost } from './harness.js';
 import { startLoad } from './load.js';
 import { runAction } from './run-action.js';
-import { answer, current, expectNothingLeft, states, status } from './state-of.js';
+import { current, expectNothingLeft, states, status } from './state-of.js';
 import { workspace, type Workspace } from './workspace.js';
 
 let host: Host;
@@ -44,7 +44,7 @@ describe('containers behind the site, in two slots', () => {
   let first: string;
   let second: string;
 
-  const act = (name: string): ReturnType<typeof runAction> => runAction(name, { workspace: work.folder, inputs: { ...work.inputs, 'app-env': ENV } });
+  const act = (name: 'go-live' | 'rollback'): ReturnType<typeof runAction> => runAction(name, { workspace: work.folder, inputs: { ...work.inputs, 'app-env': ENV } });
   const version = async (): Promise<Record<string, unknown>> =>
     JSON.parse((await host.run('curl -sf -H "Host: shop.example.com" http://127.0.0.1/version')).stdout || '{}') as Record<string, unknown>;
 

@@ -64,8 +64,8 @@ compose_start() {
       --timeout "$stop_limit" --wait --wait-timeout "$health_within" || return 1
   } >"$output" 2>&1
   rm -f "$output"
-  compose_show '{{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels "com.docker.compose.service"}}' | sort -u | while IFS=' ' read -r policy which; do
-    case $policy in no | '') say "warn $name: the container $which has no restart policy: after a reboot it does not come back (restart: unless-stopped)" ;; esac
+  compose_show '{{or .HostConfig.RestartPolicy.Name "no"}} {{index .Config.Labels "com.docker.compose.service"}}' | sort -u | while IFS=' ' read -r policy which; do
+    case $policy in no) say "warn $name: the container $which has no restart policy: after a reboot it does not come back (restart: unless-stopped)" ;; esac
   done
 }
 

@@ -295,6 +295,12 @@ unit_below_root() {
 
 # Only the app's own ports are worth the search through parents and units.
 ports=" $(asked port "$@" | tr '\n' ' ')"
+# container_below_root PORT: Docker holds it, for a container made from one of the app's compose files.
+container_below_root() {
+  have docker || return 1
+  below_root "$(bounded 5 docker ps --filter "publish=$1" --format '{{.Label "com.docker.compose.project.working_dir"}}' 2>/dev/null | head -n 1)"
+}
+
 # listener ADDRESS PORT UID PID UNIT NAME
 listener() {
   own=no
@@ -303,6 +309,7 @@ listener() {
     *" $2 "*)
       if [ "$own" = no ] && [ "$4" != - ] && child_below_root "$4"; then own=yes; fi
       if [ "$own" = no ] && [ "$5" != - ] && unit_below_root "$5"; then own=yes; fi
+      if [ "$own" = no ] && container_below_root "$2"; then own=yes; fi
       ;;
   esac
   if [ "$own" = no ] && [ "$4" = - ] && [ "$5" = - ]; then own=unknown; fi
