@@ -8,6 +8,7 @@ import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from '
 import { runAfterSwitch } from './after-switch.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
+import { followWithSite } from './site.js';
 import { switchAll } from './switch.js';
 
 export interface RollbackOptions {
@@ -63,6 +64,7 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
     const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
     return host.finish(marks, [], { retire: true });
   });
+  await followWithSite(context, members, () => target);
   // The site is back; a cache that could not be cleared is red, and no reason to leave the good release again.
   await runAfterSwitch(context, members, target);
   if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target, { skipWithoutValues: true }));

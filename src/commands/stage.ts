@@ -9,6 +9,7 @@ import { renderDefinitions, startOrder } from '../services/render.js';
 import { servicesOf } from './fleet-session.js';
 import type { PreparedRelease } from './prepare-release.js';
 import { recorded, type RunContext } from './run-context.js';
+import { siteFor } from './site.js';
 
 /** Uploads at a time: with 25 of 14 MB each the runner's memory stayed below 200 MB; more were no faster. */
 const STAGING: Pace = { atOnce: 25, stopAtFailure: true };
@@ -51,8 +52,9 @@ function parcelFor(context: RunContext, member: Member, deltas: ReadonlyMap<Memb
     drain: config.site?.drain ?? 0,
   };
   const services = renderDefinitions(startOrder(servicesOf(context, member)), place, config.site, context.lookup);
-  const luggage = { manifest, revert: scriptText('revert'), shared: config.release.shared, env, services };
-  return { name: member.name, member, delta, luggage, key: `${[...new Set(deltas.values())].indexOf(delta)} ${JSON.stringify(services)}` };
+  const site = siteFor(context, member);
+  const luggage: Luggage = { manifest, revert: scriptText('revert'), shared: config.release.shared, env, services, site: site === undefined ? undefined : { ...site } };
+  return { name: member.name, member, delta, luggage, key: `${[...new Set(deltas.values())].indexOf(delta)} ${JSON.stringify([services, site])}` };
 }
 
 async function stageOn(context: RunContext, { member, delta, luggage, key }: Parcel, uploads: SharedUploads, release: string, prepared: PreparedRelease): Promise<void> {

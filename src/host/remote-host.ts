@@ -40,6 +40,8 @@ export interface Findings {
   readonly free: { readonly bytes: number | undefined; readonly inodes: number | undefined };
   /** Somebody else's lease, seen when only looking. */
   readonly held: Held | undefined;
+  /** The sum of the text that nginx's site was made from; undefined when there is none, or nginx has not loaded it. */
+  readonly site: string | undefined;
   /** The live release waits for its confirmation: without one the host goes back by itself. */
   readonly armed: Armed | undefined;
 }
@@ -69,6 +71,17 @@ export interface ServiceStatus {
   readonly slot: string;
   /** In a slot: whether it is the one that answers; the other is kept warm. */
   readonly live: boolean;
+}
+
+/** What became of the site on one host. */
+export interface SiteChange {
+  /** False when nginx had it already. */
+  readonly installed: boolean;
+  /** Whether it is served over https: the certificate is on the host. */
+  readonly secure: boolean;
+  /** The release has none. */
+  readonly none: boolean;
+  readonly warnings: readonly string[];
 }
 
 /** What a switch is told beside its target. */
@@ -256,6 +269,16 @@ export class RemoteHost {
     return { stuck: said(result, 'stuck'), warnings: said(result, 'warn') };
   }
 
+  /**
+   * Brings the site that `release` has to nginx: tested with everything else on the host before nginx is reloaded.
+   * @throws HostError with nginx's words; what was there before is back then.
+   */
+  async site(release: string): Promise<SiteChange> {
+    const result = await this.#run('site', [release], { input: `${this.#sudoPassword}\n` }, 'bringing the site to nginx');
+    const [outcome = 'none', kind = ''] = said(result, 'site')[0]?.split(' ') ?? [];
+    return { installed: outcome === 'installed', secure: kind === 'tls', none: outcome === 'none', warnings: said(result, 'warn') };
+  }
+
   /** Begins the time in which `release` must be confirmed anew. */
   async rearm(release: string): Promise<void> {
     await this.#run('rearm', [release], { input: `${this.#sudoPassword}\n` }, 'waiting for the confirmation');
@@ -349,6 +372,7 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
   let free: Findings['free'] = { bytes: undefined, inodes: undefined };
   let held: Held | undefined;
   let armed: Armed | undefined;
+  let site: string | undefined;
   let rewritten = new Set<string>();
   let base: { release: string; encoded: string[] } | undefined;
   const journal: string[] = [];
@@ -374,10 +398,11 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
     else if (word === 'j') journal.push(text);
     else if (word === 'base') base = { release: text, encoded: [] };
     else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
+    else if (word === 'site') site = text;
     else if (word === 'armed') armed = { release: rest[0] ?? '', target: rest[1] ?? '', secondsLeft: Number(rest[2]) };
     else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
   }
-  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed };
+  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed, site };
 }
 
 /** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */

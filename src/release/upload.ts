@@ -20,6 +20,8 @@ export interface Luggage {
   readonly env: string | undefined;
   /** By `NN-<name>`, in the order in which they start. */
   readonly services: Readonly<Record<string, Definition>>;
+  /** The site's files by name, where the host has one. */
+  readonly site?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
     for (const [service, definition] of Object.entries(luggage.services)) {
       for (const [name, file] of Object.entries(definition)) await addText(tar, `meta/services/${service}/${name}`, file.content, file.mode);
     }
+    for (const [name, content] of Object.entries(luggage.site ?? {})) await addText(tar, `meta/site/${name}`, content, 0o644);
     // Folders first and in order, so that each exists with its own mode before anything is linked into it.
     for (const entry of luggage.manifest.entries) {
       if (entry.type === 'folder') await addHeader(tar, { name: `tree/${entry.path}/`, type: 'directory', mode: entry.mode });

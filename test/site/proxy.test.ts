@@ -152,7 +152,7 @@ describe('an answer', () => {
     expect(answer.status).toBe(status);
     expect(answer.headers).toMatchObject(security);
     expect(answer.headers).not.toHaveProperty('strict-transport-security');
-    expect(answer.headers.server).toBe('nginx');
+    expect(answer.headers['server']).toBe('nginx');
   });
 
   test('of too much, of too many and of no release has them too', async () => {

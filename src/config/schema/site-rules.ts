@@ -25,9 +25,12 @@ export function siteRules(value: Loose, complain: Complain): void {
 
 /** A service the site leads to. */
 function routedRules(name: string, service: Loose, complain: Complain): void {
-  const { manager, port, health, directory } = service;
+  const { manager, port, health } = service;
   if (manager === 'static') {
-    if (typeof directory === 'string' && /[$"\\{}]/.test(directory)) complain(['services', name, 'directory'], `must not contain $, quotes, backslashes or braces, which mean something to nginx; is \`${directory}\``);
+    for (const key of ['directory', 'fallback']) {
+      const path = service[key];
+      if (typeof path === 'string' && path.includes('$')) complain(['services', name, key], `must not contain $, which nginx takes for a variable; is \`${path}\``);
+    }
     return;
   }
   if (manager !== undefined && port === undefined) complain(['services', name], 'needs a `port`: a route of the site leads to it');

@@ -64,6 +64,8 @@ if has_slots "$release" && [ -n "$before" ] && [ "$release" != "$before" ]; then
     stay
   fi
   start_slot "$release" "$to_slot" || stay
+  # A host that loses its power right after the switch has to find it again.
+  saved
   at slot-healthy
 fi
 
@@ -84,10 +86,10 @@ else
   at renamed
   # A service behind the site must run before it can be read back through nginx; in a slot it does already.
   if say "switched" && bring "$release" "$to_slot" && { ! has_slots "$release" || proven "$release" "$to_slot"; }; then
+    saved
     if journal_in "$release" "$line_active"; then
       at active
       rm -f "$state/revert/before"
-      saved
       say "active $release"
       exit 0
     fi

@@ -29,6 +29,13 @@ linked() {
 list_stats() { (cd "$1" && find . -mindepth 1 -type f ! -path '*
 *' -printf '%C@ %i %s %T@ %P\n'); }
 
+# list_both FOLDER TREE STATS: what list_tree and list_stats say, into two files, in one go. $2 and $3 are absolute paths.
+list_both() {
+  (cd "$1" && find . -mindepth 1 \( -type l -printf 'l 777 %P//%l\0' -o -type d -printf 'd %m %P//\0' -o -printf '%y %m %P//\0' \
+    -type f ! -path '*
+*' -fprintf "$3" '%C@ %i %s %T@ %P\n' \) | sort -z) >"$2"
+}
+
 # lines_of SUMS: the records of SUMS as lines, without names that have a line break.
 lines_of() { sed -z '/\n/d' "$1" | tr '\0' '\n'; }
 

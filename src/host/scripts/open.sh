@@ -5,7 +5,8 @@
 # $1 root  $2 app  $3 environment  $4 take|look  $5 token  $6 owner (one line)  $7 seconds the lease lives without a beat
 # $8 manifest|none: whether the newest release's manifest is wanted
 #
-# Says: "taken" or "looked" or "held SECONDS-LEFT BEAT OWNER" or "absent"; then "current", "free BYTES INODES", "has-env", "rewritten", "j JSON" …,
+# Says: "taken" or "looked" or "held SECONDS-LEFT BEAT OWNER" or "absent"; then "current", "free BYTES INODES", "has-env",
+# "armed", "site SUM", "rewritten", "j JSON" …,
 # "base ID", base64 of gzip of its sums and tree, "ready". Listens: "beat", "keep SECONDS", "free".
 root=${1%/} app=$2 environment=$3 mode=$4 token=$5 owner=$6 life=$7 want=$8
 guard_root "$root"
@@ -92,6 +93,14 @@ if [ -f "$state/revert/armed" ]; then
   armed_field() { sed -n "s/^$1=//p" "$state/revert/armed" | head -n 1; }
   if [ "$(armed_field boot)" = "$(boot)" ]; then left=$(($(armed_field until) - $(uptime_s))); else left=$(($(armed_field expires) - $(now))); fi
   say "armed $(armed_field release) $(armed_field target) $left"
+fi
+# The site nginx has loaded, by the sum of the text it was made from; nothing when it is not what site.sh left there.
+if [ -f "$state/site" ] && [ ! -f "$state/site.unproven" ]; then
+  { read -r sum && read -r source && read -r file && IFS= read -r link; } <"$state/site" || :
+  if [ -e "${link:-$file}" ] && [ "$(sha256sum <"$file" | cut -c 1-64)" = "$sum" ] &&
+    { [ ! -d /run/systemd/system ] || systemctl is-active --quiet nginx.service; }; then
+    say "site $source"
+  fi
 fi
 if [ -s "$state/rewritten" ]; then say "rewritten $(base64 -w 0 <"$state/rewritten")"; fi
 if [ -f "$state/journal" ]; then

@@ -34,6 +34,7 @@ at revert-begun
 if [ ! -d "releases/$target" ] || [ ! -d "$state/manifests/$target" ]; then failed; fi
 mark "$target" "$to_slot"
 if has_slots "$target"; then start_slot "$target" "$to_slot" || failed; fi
+saved
 journal "$(event switching "$target" ",\"previous\":\"$release\",\"why\":\"revert\"")" || :
 at revert-switching
 if point_current "$target" && bring "$target" "$to_slot"; then

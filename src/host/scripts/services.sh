@@ -61,6 +61,8 @@ pm2_start() {
 }
 
 pm2_stop() { pm2_do delete "$full" >/dev/null 2>&1 || :; }
+# Whether what PM2 starts after a reboot has the service in it.
+pm2_is_saved() { grep -qsF "\"$full\"" "${PM2_HOME:-$HOME/.pm2}/dump.pm2"; }
 pm2_saved() { pm2_do save --force >/dev/null 2>&1 || say "warn pm2 save failed: after a reboot the services may not come back"; }
 pm2_restarts() { pm2_do describe "$full" 2>/dev/null | sed -n 's/.*restarts[^0-9]*\([0-9][0-9]*\).*/\1/p' | head -n 1; }
 pm2_mark() {

@@ -126,7 +126,7 @@ is_warm() {
 # start_one RELEASE FOLDER: starts or reloads one service and waits until it is healthy.
 start_one() {
   if is_warm "$1" "$2"; then
-    if [ "$manager" = pm2 ]; then used_pm2=yes; fi
+    if [ "$manager" = pm2 ] && ! pm2_is_saved; then used_pm2=yes; fi
     say "healthy $name 0 1 $(printf '%s' "$pids" | wc -w)"
     return 0
   fi
@@ -219,6 +219,7 @@ journal_in() {
 
 saved() {
   if [ "$used_pm2" = yes ]; then pm2_saved; fi
+  used_pm2=no
   rm -f "$state/pm2.out"
 }
 

@@ -39,10 +39,9 @@ if [ "$part" = first ] && [ -n "$base" ] && [ -s "$stage/meta/links" ]; then
 fi
 
 # Folders take the setgid bit from the folder they stand in; a release has its own modes.
-find "$stage/tree" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +
-list_tree "$stage/tree" >"$stage/tree.here"
+if [ -g "$stage/tree" ]; then find "$stage/tree" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +; fi
 # Stats before sums: what is written to in between will differ from its stat in the index.
-list_stats "$stage/tree" >"$stage/stats"
+list_both "$stage/tree" "$stage/tree.here" "$stage/stats"
 clock "$stage/clock" >"$stage/ended"
 # What was verified in the base and not touched since needs no reading. What is sent again may be anything: all is read.
 : >"$stage/known"
@@ -80,6 +79,8 @@ if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here"
 fi
 at verified
 
+# On the disk before it counts: most of it while the rest is done.
+sync -f "$stage" &
 join_index "$stage/meta/sums" "$stage/stats" >"$stage/meta/index"
 linked "$(cat "$stage/begun")" "$(cat "$stage/ended")"
 
@@ -102,6 +103,7 @@ if [ -f "$stage/meta/env" ]; then
   mv "$stage/meta/env" "$stage/tree/$env_path"
 fi
 
+wait
 # The manifest is put in place before the release: a release without one does not count.
 rm -rf "$state/manifests/$release"
 mv "$stage/meta" "$state/manifests/$release"
