@@ -67,7 +67,7 @@ export async function loadPart(machine, options) {
 
 /** Slipway with `site:`. The bad release is unhealthy in its slot; the rollback comes before the confirmation. */
 async function slipwayPhases({ host, scratch, dist, node, link, phase }, manager) {
-  const app = `load-${manager}`;
+  const app = `bench-${manager === 'pm2' ? 'pm2' : 'units'}`;
   const folder = join(scratch, app);
   const domain = `${manager}.bench.example`;
   mkdirSync(folder);

@@ -35,6 +35,7 @@ export async function openLink(target, { rtt = 0, listen = '127.0.0.1' } = {}) {
     open.add(upstream);
     const forward = (from, to, count, hold) => {
       let inFlight = 0;
+      let full = false;
       from.on('data', (chunk) => {
         count(chunk.length);
         inFlight += chunk.length;
@@ -43,12 +44,16 @@ export async function openLink(target, { rtt = 0, listen = '127.0.0.1' } = {}) {
         later(hold, () => {
           inFlight -= chunk.length;
           if (to.destroyed) return;
-          if (!to.write(chunk)) {
-            from.pause();
-            to.once('drain', () => from.resume());
-          } else if (inFlight <= MOST_IN_FLIGHT) {
-            from.resume();
+          if (to.write(chunk) || full) {
+            if (!full && inFlight <= MOST_IN_FLIGHT) from.resume();
+            return;
           }
+          full = true;
+          from.pause();
+          to.once('drain', () => {
+            full = false;
+            from.resume();
+          });
         });
       });
       from.on('end', () => later(hold, () => to.end()));
