@@ -1,6 +1,6 @@
 import { readHistory, type ReleaseRecord, type Unfinished } from '../../src/host/journal.js';
 import type { FaultManager } from './fault-matrix.js';
-import { type Host, type Link, linkTo, startHost } from './harness.js';
+import { type Host, type HostOptions, type Link, linkTo, startHost } from './harness.js';
 import { type Load, startLoad } from './load.js';
 import { workspace, type Changes, type Workspace } from './workspace.js';
 
@@ -46,15 +46,23 @@ export interface FaultHost {
   letGo(): Promise<void>;
   /** Kills the script, its children, and the shell sshd gave it. */
   killScript(pid: string): Promise<void>;
+  /** Starts the host anew without a warning, and waits until the site answers or 30 s have passed: nobody helps it. */
+  powerCut(): Promise<void>;
   /** Waits until no script of ours is at work on the host. */
   settled(): Promise<void>;
   facts(): Promise<Facts>;
   stop(): Promise<void>;
 }
 
+export interface FaultHostOptions extends Pick<HostOptions, 'tmpfs'> {
+  readonly changes?: Changes;
+  /** What a team does once on a new server. */
+  readonly prepare?: (host: Host) => Promise<unknown>;
+}
+
 /** Starts a host, and an app of one service behind the site and one in place, both under `manager`. */
-export async function faultHost(manager: FaultManager, changes: Changes = {}, prepare: (host: Host) => Promise<unknown> = () => Promise.resolve()): Promise<FaultHost> {
-  const host = await startHost({ publish: [80] });
+export async function faultHost(manager: FaultManager, { changes = {}, prepare, ...options }: FaultHostOptions = {}): Promise<FaultHost> {
+  const host = await startHost({ ...options, publish: [80] });
   const link = await linkTo(host);
   const work = await workspace(host, {
     kind: 'tiny',
@@ -72,18 +80,7 @@ export async function faultHost(manager: FaultManager, changes: Changes = {}, pr
       ...changes,
     },
   });
-  await prepare(host);
-  // TEMPORARY until the site is brought by the deploy
-  await host.run(`cat > /etc/nginx/sites-available/tmp && ln -s ../sites-available/tmp /etc/nginx/sites-enabled/tmp && systemctl enable --now nginx`, { input: `
-upstream w_blue { server 127.0.0.1:3001; keepalive 64; keepalive_timeout 4s; }
-upstream w_green { server 127.0.0.1:13001; keepalive 64; keepalive_timeout 4s; }
-server { listen 80; server_name 127.0.0.1;
-  set $slot "";
-  if (-e ${work.root}/current/.slipway-blue) { set $slot blue; }
-  if (-e ${work.root}/current/.slipway-green) { set $slot green; }
-  location = /.slipway/slot { root ${work.root}/current; default_type text/plain; return 200 "$slot $realpath_root\n"; }
-  location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://w_$slot; }
-}` });
+  await prepare?.(host);
   const load = startLoad({ port: host.published[80] ?? 0, host: DOMAIN });
   await load.pause();
   load.mark();
@@ -108,6 +105,12 @@ server { listen 80; server_name 127.0.0.1;
     },
     killScript: async (pid) => {
       await must(`pkill -KILL --session "$(ps -o sid= -p ${pid} | tr -d ' ')"; rm -rf /run/slipway-fault`);
+    },
+    powerCut: async () => {
+      await load.pause();
+      await host.powerCut();
+      await host.run(`for _ in $(seq 150); do curl -sf -o /dev/null -H 'Host: ${DOMAIN}' http://127.0.0.1/version && break; sleep 0.2; done`);
+      load.resume();
     },
     settled: async () => {
       await must(`for _ in $(seq 300); do pgrep -f '${OURS(root)}' >/dev/null || exit 0; sleep 0.05; done; pgrep -af '${OURS(root)}' | cut -c 1-200 >&2; exit 1`);
@@ -145,7 +148,7 @@ runuser -u deploy -- sh -c 'readlink /proc/[0-9]*/cwd' | grep '^${root}/releases
 {
   ls -A .slipway/staging
   cd .slipway
-  ls -d lease *.new .new app.new.* folders.* health.* pm2.out services/*/.new revert/armed revert/before revert/watcher revert/*.new
+  ls -d lease *.new .new app.new.* folders.* health.* pm2.out site.unproven site.said site.record services/*/.new revert/armed revert/before revert/watcher revert/*.new
 } 2>/dev/null | sed 's/^/left /'
 find /etc/nginx -name '*.new' -o -name '*.slipway-*' | sed 's/^/left /'
 systemctl list-units --plain --no-legend 'slipway-*-revert.timer' | sed 's/^/left /'

@@ -24,6 +24,8 @@ export const STEPS = {
   'staged': 'staging journaled',
   'command-begun': 'before an install',
   'command-ended': 'after an install',
+  'site-put': "the site's file in its place",
+  'site-loaded': 'nginx has loaded the site',
   'switch-begun': 'slot chosen',
   'service-started': 'slot started',
   'slot-healthy': 'slot healthy',
@@ -43,12 +45,13 @@ export const STEPS = {
 } as const;
 export type Step = keyof typeof STEPS;
 
-/** Whose steps: a deploy, one that fails after its switch, a rollback, and a host that goes back because nobody confirmed. */
+/** Whose steps: a deploy, one that changes the site's own file, one that fails after its switch, a rollback, and a host that goes back because nobody confirmed. */
 export const OPERATIONS = {
   'deploy': [
     ...(['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'command-begun', 'command-ended'] as const),
     ...(['switch-begun', 'service-started', 'slot-healthy', 'switching', 'armed', 'renamed', 'active', 'confirmed', 'draining', 'retired', 'deleted'] as const),
   ],
+  'deploy with a new site': ['site-put', 'site-loaded'],
   'bad deploy': ['going-back', 'gone-back'],
   'rollback': ['switch-begun', 'service-started', 'slot-healthy', 'switching', 'renamed', 'active', 'confirmed', 'draining', 'retired'],
   'revert': ['revert-begun', 'revert-switching', 'reverted'],
@@ -58,6 +61,7 @@ export type Operation = keyof typeof OPERATIONS;
 /** A reboot takes long: it is tried where it can do the most harm. */
 const REBOOTS: Readonly<Record<Operation, readonly Step[]>> = {
   'deploy': ['slot-healthy', 'renamed', 'active'],
+  'deploy with a new site': [],
   'bad deploy': [],
   'rollback': ['renamed'],
   'revert': ['revert-switching'],

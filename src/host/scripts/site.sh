@@ -141,6 +141,7 @@ else
 fi
 : >"$state/site.unproven"
 put "$state/site.new" || { put_back; fail 1 "the site's file cannot be written: $file"; }
+at site-put
 if ! tested; then
   show_said
   put_back
@@ -163,5 +164,6 @@ elif ! start; then
   rm -f "$state/site.unproven" "$state/site.new" "$state/site.said"
   fail 1 'nginx did not run and cannot be started (systemctl status nginx)'
 fi
+at site-loaded
 record
 say "site installed $kind"

@@ -30,7 +30,15 @@ const server = http.createServer((request, response) => {
     else setTimeout(() => response.end(answer), Number(ms));
   }
 });
-server.listen(Number(process.env.PORT), '0.0.0.0', () => console.log(`release ${release} listens on ${process.env.PORT}`));
-// Well when it starts, and gone soon after.
-if (told('dies-after') !== undefined) setTimeout(() => process.exit(1), Number(told('dies-after')) * 1000);
+const listen = () => server.listen(Number(process.env.PORT), '0.0.0.0', () => console.log(`release ${release} listens on ${process.env.PORT}`));
+setTimeout(listen, Number(told('starts-after') || 0) * 1000);
+// Well when it starts, gone soon after, and not to be had again.
+if (told('dies-after') !== undefined) {
+  const grave = `/tmp/died-${release}`;
+  if (fs.existsSync(grave)) process.exit(1);
+  setTimeout(() => {
+    fs.writeFileSync(grave, '');
+    process.exit(1);
+  }, Number(told('dies-after')) * 1000);
+}
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
