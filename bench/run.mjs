@@ -32,6 +32,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** The longest a run may take, in milliseconds. */
+const LIMIT = 900_000;
 const started = performance.now();
 const say = (text) => console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -40,6 +42,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     takeDown().finally(() => process.exit(1));
   });
 }
+
+setTimeout(() => {
+  say(`not done after ${LIMIT / 60_000} minutes: use a quieter machine, or --only`);
+  takeDown().finally(() => process.exit(1));
+}, LIMIT).unref();
 
 try {
   if (options.from !== undefined) {
@@ -62,14 +69,22 @@ async function bench() {
   const host = await startHost(scratch);
   const machine = { scratch, host, say, dist: resolve(options.dist), node: await node24(host, scratch) };
   const results = { date: new Date().toISOString(), quick: options.quick, machine: await describeMachine(host, machine.node) };
-  for (const name of wanted) {
-    say(`part ${name}`);
-    results[name] = await parts[name](machine, options);
-  }
   const file = join(import.meta.dirname, 'results', `${results.date.replace(/[-:]|\.\d+/g, '')}.json`);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
-  show(results, options.docs || (!options.quick && wanted.length === Object.keys(parts).length));
+  let failed = false;
+  for (const name of wanted) {
+    say(`part ${name}`);
+    try {
+      results[name] = await parts[name](machine, options);
+    } catch (error) {
+      // The other parts are worth having all the same.
+      console.error(error);
+      failed = true;
+    }
+    writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  }
+  if (failed) process.exitCode = 1;
+  show(results, !failed && (options.docs || (!options.quick && wanted.length === Object.keys(parts).length)));
   say(`raw figures: ${relative(process.cwd(), file)}`);
 }
 
