@@ -30,7 +30,7 @@ export interface Luggage {
  * @param onBytes called with the number of content bytes as they pass.
  */
 export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBytes: (count: number) => void): Readable {
-  return compressed(async (tar) => {
+  return compressed(delta.send, async (tar) => {
     const meta: Record<string, string | Buffer> = {
       tree: luggage.manifest.tree,
       sums: luggage.manifest.sums,
@@ -58,7 +58,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
 
 /** Some files again, because the host's copies differ from the manifest. */
 export function packFiles(folder: string, files: readonly Extract<Entry, { type: 'file' }>[], onBytes: (count: number) => void): Readable {
-  return compressed(async (tar) => {
+  return compressed(files, async (tar) => {
     for (const file of files) await addFile(tar, folder, file, onBytes);
     await addEnd(tar);
   });
@@ -66,9 +66,13 @@ export function packFiles(folder: string, files: readonly Extract<Entry, { type:
 
 const heard = (): void => undefined;
 
-function compressed(fill: (tar: Pack) => Promise<void>): Readable {
+/** From this much content on, in bytes, a faster compression saves more time than the tenth it sends more costs. */
+const MUCH = 8 * 1024 * 1024;
+
+function compressed(files: readonly { readonly size: number }[], fill: (tar: Pack) => Promise<void>): Readable {
   const tar = pack();
-  const gzip = createGzip({ level: 6 });
+  const much = files.reduce((sum, { size }) => sum + size, 0) > MUCH;
+  const gzip = createGzip({ level: much ? 1 : 6, chunkSize: 128 * 1024 });
   const out = new PassThrough();
   // Who reads `out` hears of errors through it. The others emit theirs a second time after the pipeline has let go of
   // them, when the reader went away first: unheard, that would end the process.
