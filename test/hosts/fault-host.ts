@@ -54,14 +54,16 @@ export interface FaultHost {
   stop(): Promise<void>;
 }
 
-export interface FaultHostOptions extends Pick<HostOptions, 'tmpfs'> {
+export interface FaultHostOptions extends Pick<HostOptions, 'tmpfs' | 'docker'> {
   readonly changes?: Changes;
+  /** Files beside the app's own. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What a team does once on a new server. */
   readonly prepare?: (host: Host) => Promise<unknown>;
 }
 
 /** Starts a host, and an app of one service behind the site and one in place, both under `manager`. */
-export async function faultHost(manager: FaultManager, { changes = {}, prepare, ...options }: FaultHostOptions = {}): Promise<FaultHost> {
+export async function faultHost(manager: FaultManager, { changes = {}, files = {}, prepare, ...options }: FaultHostOptions = {}): Promise<FaultHost> {
   const host = await startHost({ ...options, publish: [80] });
   const link = await linkTo(host);
   const work = await workspace(host, {
@@ -80,6 +82,7 @@ export async function faultHost(manager: FaultManager, { changes = {}, prepare, 
       ...changes,
     },
   });
+  await work.commit(files);
   await prepare?.(host);
   const load = startLoad({ port: host.published[80] ?? 0, host: DOMAIN });
   await load.pause();
