@@ -11,8 +11,11 @@ export interface Names {
   readonly upstream: (service: string, slot: Slot | '') => string;
 }
 
-/** nginx's table of variables has room for names up to some 45 characters (variables_hash_bucket_size 64). */
-const LONGEST = 24;
+/**
+ * A group of a regular expression is one of them, `slipway_<id>_id`, and PCRE takes 32 characters for it (pcre2pattern(3),
+ * "Named capture groups"); nginx's table of variables would have room for some 45 (variables_hash_bucket_size 64).
+ */
+const LONGEST = 32 - 'slipway__id'.length;
 
 /** The names of an app's site in one environment. */
 export function namesOf(app: string, environment: string): Names {
