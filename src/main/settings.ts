@@ -6,7 +6,7 @@ import { UserError } from '../evidence/errors.js';
 import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { parseDotenv } from '../config/dotenv.js';
-import { environmentOf } from '../config/environment.js';
+import { environmentOf, inEnvironment } from '../config/environment.js';
 import { excludeHosts } from '../config/exclude.js';
 import { loadConfig } from '../config/load.js';
 import { missingVariables } from '../config/missing-variables.js';
@@ -81,7 +81,7 @@ export async function makeContext(
   }
   const runnerEnv = commandEnvironment(world.processEnv);
   return {
-    config,
+    config: inEnvironment(config, settings.environment),
     environmentName: settings.environment,
     environment,
     excluded: excluded.map(({ name }) => name),

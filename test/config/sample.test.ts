@@ -15,6 +15,7 @@ const meaning: Config = {
   environments: {
     staging: {
       root: '/srv/shop',
+      domains: ['staging.example.com', 'api.staging.example.com'],
       rollbackBudget: 600_000,
       hosts: [{ name: 'deploy@192.0.2.1', user: 'deploy', address: '192.0.2.1', port: 22, ...bare }],
     },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError } from '../../src/config/config-error.js';
+import { inEnvironment } from '../../src/config/environment.js';
 import { describeConfig } from '../../src/config/describe.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { SiteConfig } from '../../src/config/schema.js';
@@ -146,5 +147,23 @@ describe('keys of one manager', () => {
     ['manager: compose, archive: a.tar', 'services.a.archive: needs `image: load`: otherwise nothing is loaded from it'],
   ])('%s is refused', (text, message) => {
     expect(one(text)).toEqual([message]);
+  });
+});
+
+describe('an environment with names of its own', () => {
+  const text = (domains: string): string =>
+    `app: shop\nenvironments: { production: { hosts: [a@192.0.2.1] }, staging: { hosts: [a@192.0.2.2], domains: ${domains} } }\n${SERVICES}site: { domains: [www.example.com, api.example.com], routes: { /: web, api.example.com/v1: backend } }\n`;
+
+  test('has them in place of the site\'s, routes of one domain too', () => {
+    const config = loadConfig(text('[staging.example.com, api.staging.example.com]'), 'slipway.yml');
+    expect(inEnvironment(config, 'production')).toBe(config);
+    const { site } = inEnvironment(config, 'staging');
+    expect(site?.domains).toEqual(['staging.example.com', 'api.staging.example.com']);
+    expect(Object.keys(site?.routes ?? {})).toEqual(['/', 'api.staging.example.com/v1']);
+  });
+
+  test('names one for each', () => {
+    expect(mistakes(text('[staging.example.com]'))).toEqual(['environments.staging.domains: must have as many names as site.domains, one for each of www.example.com, api.example.com']);
+    expect(mistakes('app: shop\nenvironments: { p: { hosts: [a@192.0.2.1], domains: [a.example.com] } }\n')).toEqual(['environments.p.domains: needs `site`: these are its names']);
   });
 });

@@ -5,6 +5,7 @@ import { formatPercentage, parsePercentage } from '../percentage.js';
 import { ValueError } from '../value-error.js';
 import { duration, name, text, whole } from './fields.js';
 import { hostKey } from './host-key.js';
+import { domain } from './site-fields.js';
 import { codec, oneOrMany, parsed, record, section, withRules, type Complain, type Loose } from './section.js';
 
 /** One server, and how it is reached. */
@@ -178,6 +179,10 @@ const environment = section(
         description: 'The folder on the hosts that belongs to this app alone. Default: /srv/<app>.',
         examples: ['/srv/my-app'],
       }),
+    domains: z.array(domain).min(1).exactOptional().meta({
+      description: 'The names of the site in this environment, instead of `site.domains`: as many, in the same order.',
+      examples: [['staging.example.com']],
+    }),
     batch: batch.exactOptional().meta({
       description:
         'How many hosts a deploy switches at a time, as a number or a percentage; the next ones follow once these are healthy. Default: all.',

@@ -5,6 +5,11 @@ import { codec } from './section.js';
 
 /** The values of `site:` that end up in nginx's own language: whatever means something there is refused here. */
 
+/** A name the site answers to. */
+export const domain = text('A host name of the site.', 'www.example.com').regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
+  error: ({ input }) => `must be a host name in lower case, is \`${String(input)}\``,
+});
+
 /** Paths that Slipway itself answers on every site. */
 const OWN = ['/.slipway', '/.well-known/acme-challenge'];
 

@@ -7,6 +7,7 @@ const GREEN = 10_000;
 
 /** What must fit together between the site and the services it routes to. */
 export function siteRules(value: Loose, complain: Complain): void {
+  domainRules(value, complain);
   const services = new Map(Object.entries(mapping(value['services'])).filter((entry): entry is [string, Loose] => isMapping(entry[1])));
   const routed = new Set<string>();
   for (const [path, route] of Object.entries(mapping(mapping(value['site'])['routes']))) {
@@ -21,6 +22,17 @@ export function siteRules(value: Loose, complain: Complain): void {
     if (service['greenPort'] !== undefined && value['site'] !== undefined && !routed.has(name)) complain(['services', name, 'green-port'], 'must be left out: no route of the site leads to the service');
   }
   portRules(services, routed, complain);
+}
+
+/** An environment's own names stand for the site's, one for one: routes of a single domain follow. */
+function domainRules(value: Loose, complain: Complain): void {
+  const names = mapping(value['site'])['domains'];
+  for (const [name, environment] of Object.entries(mapping(value['environments']))) {
+    const own = mapping(environment)['domains'];
+    if (!Array.isArray(own)) continue;
+    if (value['site'] === undefined) complain(['environments', name, 'domains'], 'needs `site`: these are its names');
+    else if (Array.isArray(names) && own.length !== names.length) complain(['environments', name, 'domains'], `must have as many names as site.domains, one for each of ${names.join(', ')}`);
+  }
 }
 
 /** A service the site leads to. */

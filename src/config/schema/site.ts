@@ -4,12 +4,8 @@ import { formatRate, parseRate, type Rate } from '../rate.js';
 import { duration, name, size, text, whole } from './fields.js';
 import { headerName } from './names.js';
 import { codec, oneOrMany, parsed, record, section } from './section.js';
-import { headerValue, sitePath, siteRoute, systemPath, trustedProxy } from './site-fields.js';
+import { domain, headerValue, sitePath, siteRoute, systemPath, trustedProxy } from './site-fields.js';
 import { cacheRules, tlsRules } from './site-own-rules.js';
-
-const domain = text('A host name of the site.', 'www.example.com').regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
-  error: ({ input }) => `must be a host name in lower case, is \`${String(input)}\``,
-});
 
 /** Months and years, which no timer has to wait for. */
 const lifetime = (description: string) => parsed<number>(parseLifetime, formatDuration, description, ['30d', '365d', '12h']);
