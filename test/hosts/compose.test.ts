@@ -44,7 +44,8 @@ describe('containers behind the site, in two slots', () => {
   let first: string;
   let second: string;
 
-  const act = (name: 'go-live' | 'rollback'): ReturnType<typeof runAction> => runAction(name, { workspace: work.folder, inputs: { ...work.inputs, 'app-env': ENV } });
+  const act = (name: 'go-live' | 'rollback', inputs: Record<string, string> = { 'app-env': ENV }): ReturnType<typeof runAction> =>
+    runAction(name, { workspace: work.folder, inputs: { ...work.inputs, ...inputs } });
   const version = async (): Promise<Record<string, unknown>> =>
     JSON.parse((await host.run('curl -sf -H "Host: shop.example.com" http://127.0.0.1/version')).stdout || '{}') as Record<string, unknown>;
 
@@ -102,9 +103,10 @@ describe('containers behind the site, in two slots', () => {
   test('go back with the very image the release had, though it cannot be built any more', async () => {
     await host.run(`docker image tag slipway-test-node:1 hidden:1 && docker image rm slipway-test-node:1 && docker builder prune --all --force`);
     const load = startLoad({ port: host.published[80]!, host: 'shop.example.com' });
-    const ran = await act('rollback');
+    const ran = await act('rollback', { release: first });
     const { failures, moves } = await load.stop();
     await host.run('docker image tag hidden:1 slipway-test-node:1 && docker image rm hidden:1');
+    expect(ran.log).toContain(`${first} is live`);
     expect(ran).toMatchObject({ code: 0, outputs: { release: first } });
     expect({ failures, moves }).toEqual({ failures: [], moves: [{ from: second, to: first }] });
     expect(await held('shop')).toEqual(['shop-web-blue-web-1', 'shop-web-blue_default']);

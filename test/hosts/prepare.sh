@@ -121,11 +121,14 @@ find_base() {
 
 # Docker Compose 2: Debian 12 has none, but the one of Debian 13 asks for no more than its libc. By apt, which proves it.
 fetch_compose() {
-  local folder=$work/apt from options
+  local folder=$work/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg from options
+  # On Ubuntu without root, as on GitHub's runner, where sudo asks for nothing.
+  if [ ! -e "$keyring" ]; then
+    { sudo -n apt-get update && sudo -n apt-get install --yes --no-install-recommends debian-archive-keyring; } >&2
+  fi
   from=$(mirror)
   mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
-  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' "${from:-http://deb.debian.org/debian}" \
-    > "$folder/sources.list"
+  printf 'deb [signed-by=%s] %s trixie main\n' "$keyring" "${from:-http://deb.debian.org/debian}" > "$folder/sources.list"
   options=(-o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$folder/lists"
     -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root)
   apt-get "${options[@]}" update >&2

@@ -5,12 +5,13 @@
 # real folder in a label. The images a release runs with get a tag of ours beside their names, for as long as the release is
 # here: going back then needs neither a build nor a registry, also when their names mean newer images by then.
 
-# docker_do SECONDS COMMAND…: by sudo only where the socket is not ours.
+# docker_do SECONDS COMMAND…: by sudo only where the socket is not ours. Keeps the lock of a script that dies meanwhile: what
+# is still being made must not meet the next run. None of these outlives its time limit.
 docker_do() (
   own_locale
   set -- timeout --kill-after=10 "$@"
   if [ -w /var/run/docker.sock ] || [ -n "${DOCKER_HOST:-}" ] || grep -qs '"currentContext"' "${HOME:-}/.docker/config.json"; then
-    exec "$@" </dev/null 9>&-
+    exec "$@" </dev/null
   fi
   as_root "$@" </dev/null
 )
@@ -59,7 +60,7 @@ compose_start() {
   (umask 077 && : >"$output") || return 1
   {
     # Everything that takes long comes before the containers are replaced.
-    compose_kept || { compose_fetch && { compose_keep || :; }; } || return 1
+    compose_kept || { compose_fetch 9>&- && { compose_keep || :; }; } || return 1
     compose_do "$((health_within + stop_limit + 900))" up --detach --no-build --force-recreate --remove-orphans \
       --timeout "$stop_limit" --wait --wait-timeout "$health_within" || return 1
   } >"$output" 2>&1
