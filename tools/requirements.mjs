@@ -29,9 +29,10 @@ export const steps = {
   'deploy.recovery': 'finishes or undoes what a dead run left',
   'deploy.stage': 'sends the files that changed and verifies the whole release on the host',
   'deploy.install': "runs each service's `install` on the host, in the new release",
+  'deploy.once': 'runs `release.once` on the first host alone, in the staged release; when it fails nothing is switched',
   'deploy.site': 'before the switch, where the site changed: writes its file, has nginx test the whole installation, reloads; else puts the file before it back',
   'deploy.switch': 'renames `current` once all hosts hold the release, starts or reloads the services in order of `needs`, reads the processes '
-    + 'back and asks for health; else shows the last log lines, who holds the port and file locks, the likely cause, and puts the old release back',
+    + 'back and asks for health, batch by batch; else shows the last log lines, who holds the port and file locks, the likely cause, and puts the old release back',
   'deploy.after-switch': 'runs `release.after-switch` in the live release on every host; when a command fails, the hosts go back',
   'deploy.confirm': 'marks the release good and removes what `keep` no longer wants',
   'rollback.target': 'proves files, environment and installs of the target before anything stops',
