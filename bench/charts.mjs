@@ -76,7 +76,7 @@ function deployChart({ samples }, colours) {
     alt: 'Bars: seconds of a delta deploy and of a first deploy for Slipway, rsync, tar, Capistrano and Ansible at round trips of 0 and 50 ms',
     textStyle: style.textStyle,
     title: panels.map(([, title, sub], index) => style.title(title, sub, index === 0 ? 160 : 540)),
-    grid: [{ left: 160, width: 330, top: 60, bottom: 62 }, { left: 540, width: 300, top: 60, bottom: 62 }],
+    grid: [{ left: 160, width: 330, top: 60, bottom: 62 }, { left: 540, width: 285, top: 60, bottom: 62 }],
     legend: {
       bottom: 0, left: 160, itemWidth: 12, itemHeight: 12, itemGap: 24, selectedMode: false, textStyle: { color: colours.soft, fontSize: 12, fontFamily: FONT },
       data: ['RTT 50 ms', 'RTT 0'].map((name, index) => ({ name, itemStyle: { color: colours.others[index] } })),

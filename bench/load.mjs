@@ -8,6 +8,8 @@ import { sshOptions } from './tools/tool.mjs';
 import { underLoad } from './wrk.mjs';
 
 const RTT = 50;
+/** What runs here runs elsewhere in life: it does not take the processor from app, nginx and load. The host's side is not slowed down. */
+const KINDLY = ['-n', '10'];
 
 /** nginx in front of the app as it stands in the guides: kept connections to one upstream. Port → port of the app. */
 const NGINX = (name, listen, port) => `
@@ -53,6 +55,8 @@ export async function loadPart(machine, options) {
   const samples = [];
   const notes = [];
   const phase = async (way, what, url, name, action) => {
+    // The app's code gets hot, and the next phase knows how long it takes to make its requests.
+    if (what === 'steady') await underLoad(url, name, undefined, { brief: true });
     const result = await underLoad(url, name, action);
     samples.push({ way, what, ...result });
     say(`  ${way}, ${what}: ${result.requests} requests, ${result.lost} lost, p50 ${result.p50.toFixed(1)} ms, p99 ${result.p99.toFixed(1)} ms, max ${result.max.toFixed(0)} ms${result.ms ? `, command ${Math.round(result.ms)} ms` : ''}`);
@@ -93,7 +97,7 @@ async function slipwayPhases({ host, scratch, dist, node, link, phase }, manager
     await git('commit', '--quiet', '--message', `Version ${version}`);
   };
   const cli = (command, codes, ...more) =>
-    run(node, [join(dist, 'slipway.cjs'), command, 'production', '--identity', host.keys.ed25519, '--evidence', join(scratch, 'evidence.jsonl'), ...more], { cwd: folder, env: { ...process.env, SSH_AUTH_SOCK: '' }, codes });
+    run('nice', [...KINDLY, node, join(dist, 'slipway.cjs'), command, 'production', '--identity', host.keys.ed25519, '--evidence', join(scratch, 'evidence.jsonl'), ...more], { cwd: folder, env: { ...process.env, SSH_AUTH_SOCK: '' }, codes });
   const way = `slipway-${manager}`;
   const through = (what, action) => phase(way, what, `http://${host.address}/`, domain, action);
 
@@ -114,7 +118,7 @@ async function slipwayPhases({ host, scratch, dist, node, link, phase }, manager
 /** The same app behind the same nginx, changed by moving a link and telling the manager. */
 async function plainPhases({ host, link, phase }) {
   const place = { host };
-  const ssh = (command) => run('ssh', [...sshOptions(place, link), 'deploy@127.0.0.1', command]);
+  const ssh = (command) => run('nice', [...KINDLY, 'ssh', ...sshOptions(place, link), 'deploy@127.0.0.1', command]);
   await host.sh(`for root in /srv/plain-pm2 /srv/plain-systemd; do install -d -o deploy -g deploy $root/releases/{r1,r2,sick}; for r in r1 r2 sick; do cat > $root/releases/$r/server.cjs < /root/server.cjs; done; : > $root/releases/sick/sick; ln -s releases/r1 $root/current; chown -R deploy:deploy $root; done`
     .replace(/^/, 'cat > /root/server.cjs; '), { input: readFileSync(join(import.meta.dirname, 'app', 'server.cjs'), 'utf8') });
   await host.sh('cat > /etc/nginx/conf.d/plain.conf && nginx -t -q && systemctl reload nginx', { input: NGINX('plain_pm2', 8101, 4100) + NGINX('plain_systemd', 8102, 4200) });

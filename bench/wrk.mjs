@@ -27,9 +27,10 @@ let lastRate = Infinity;
  * @param {string} url
  * @param {string} hostHeader
  * @param {() => Promise<{ ms: number }>} [action] none: the steady state
+ * @param {{ limit?: number, brief?: boolean }} [options] `limit`: of the action, in milliseconds; `brief`: three seconds only, to get warm
  * @returns {Promise<Load & { ms: number }>}
  */
-export async function underLoad(url, hostHeader, action, { limit = 90_000 } = {}) {
+export async function underLoad(url, hostHeader, action, { limit = 90_000, brief = false } = {}) {
   const args = ['-t', '1', '-c', String(CONNECTIONS), '-d', '300s', '--timeout', '10s', '-s', join(import.meta.dirname, 'load.lua'), '-H', `Host: ${hostHeader}`, url];
   const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, WAIT: String(WAIT_MS) } });
   let text = '';
@@ -41,7 +42,7 @@ export async function underLoad(url, hostHeader, action, { limit = 90_000 } = {}
   const took = action === undefined ? { ms: 0 } : await within(action(), limit);
   // A machine that was slower in the phase before this one takes longer to make as many.
   const phase = Math.min(PHASE_MS.most, Math.max(PHASE_MS.least, (REQUESTS * 1.15 * 1000) / lastRate));
-  await sleep(Math.max(1_000, phase - (performance.now() - started)));
+  await sleep(brief ? 1_500 : Math.max(1_000, phase - (performance.now() - started)));
   wrk.kill('SIGINT');
   await over;
   const found = JSON.parse(text.trim().split('\n').at(-1));
