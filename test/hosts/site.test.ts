@@ -138,11 +138,32 @@ describe('what nginx does not take', () => {
   }, 120_000);
 });
 
+describe('what a dead run left', () => {
+  test('is tested and loaded by the next one', async () => {
+    await work.configure({ 'site.tls': undefined });
+    await deploy();
+    // The file is in place, broken even, and nginx has not seen it.
+    await host.run(`sed -i '2,$d' ${FILE}; echo 'server {' >> ${FILE}; chmod 644 ${FILE}`);
+    await host.run('touch /srv/tiny/.slipway/site.unproven', { user: 'deploy' });
+    const ran = await deploy();
+    expect([ran.code, sites(ran)]).toEqual([0, ['pass nginx tested and reloaded: http']]);
+    expect(await live()).toBe(ran.outputs['release']);
+  }, 120_000);
+
+  test('or what somebody has changed by hand, is as the configuration has it again', async () => {
+    await host.run(`sed -i 's/fourth/by hand/' ${FILE}; nginx -s reload`);
+    const ran = await deploy();
+    expect([ran.code, sites(ran)]).toEqual([0, ['pass nginx tested and reloaded: http']]);
+    expect(await curl('/version')).toContain('X-Site: fourth');
+    await work.configure({ 'site.tls': { email: 'ops@example.com', certificate: '/etc/ssl/site.pem', key: '/etc/ssl/site.key' } });
+  }, 120_000);
+});
+
 describe('a certificate', () => {
   test('makes the site https as soon as its files are there', async () => {
     await host.run('mkdir /root/away && mv /etc/ssl/site.pem /etc/ssl/site.key /root/away');
     const before = await deploy();
-    expect(sites(before)).toEqual(['pass nginx tested and reloaded: http, as there is no certificate on the host yet']);
+    expect(sites(before)).toEqual(['pass nginx has it already: http, as there is no certificate on the host yet']);
     await host.run('mv /root/away/* /etc/ssl/');
     const ran = await deploy();
     expect(sites(ran)).toEqual(['pass nginx tested and reloaded: https']);
@@ -184,6 +205,6 @@ test('a user who may not become root is told so, and nothing is switched', async
   const before = await current(host, work);
   const ran = await runCli(['deploy', 'production', '--identity', work.identity], { workspace: work.folder });
   expect(ran.code).toBe(1);
-  expect(ran.stderr + ran.stdout).toMatch(/sudo/);
+  expect(ran.stderr + ran.stdout).toMatch(/plain may not become root, which nginx's files need/);
   expect(await current(host, work)).toBe(before);
 }, 120_000);

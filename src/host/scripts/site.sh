@@ -35,14 +35,10 @@ if [ -e "$file" ] && [ "$(head -n 1 "$file")" != "$head" ]; then
   fail 3 "$file was not written for this app: move it away, or rename the app or the environment"
 fi
 
+trap 'rm -f "$state/site.new" "$state/site.said"' EXIT
 certificate='' key=''
 # shellcheck disable=SC1091
 . "$from/info"
-kind=plain
-# Only root sees into the folders of private keys.
-if [ -n "$certificate" ] && as_root test -f "$certificate" && as_root test -f "$key"; then kind=tls; fi
-source=$(sha256sum <"$from/$kind.conf" | cut -c 1-64)
-
 # What this nginx and this kernel take: HTTP/2 is a directive of its own from 1.25.1 on; IPv6 may be switched off.
 version=$(nginx -v 2>&1 | sed -n 's,.*/\([0-9][0-9.]*\).*,\1,p')
 edits=''
@@ -53,8 +49,14 @@ s/ ssl http2;/ ssl;/'
 fi
 if [ ! -e /proc/net/if_inet6 ]; then edits="$edits
 s/^\( *\)listen \[::\].*;$/\1# no IPv6 here/"; fi
-sed "$edits" "$from/$kind.conf" >"$state/site.new"
-installed=$(sha256sum <"$state/site.new" | cut -c 1-64)
+
+# choose plain|tls: the text that is to be installed.
+choose() {
+  kind=$1
+  source=$(sha256sum <"$from/$kind.conf" | cut -c 1-64)
+  sed "$edits" "$from/$kind.conf" >"$state/site.new"
+  installed=$(sha256sum <"$state/site.new" | cut -c 1-64)
+}
 
 # The master process, or nothing. Of processes by that name others may run in containers.
 master() {
@@ -114,21 +116,34 @@ put_back() {
 
 record() {
   printf '%s\n%s\n%s\n%s\n' "$installed" "$source" "$file" "$link" >"$state/site.record" && mv "$state/site.record" "$state/site"
-  rm -f "$state/site.unproven" "$state/site.new" "$state/site.said"
+  rm -f "$state/site.unproven"
 }
 
 pid=$(master)
-if [ ! -f "$state/site.unproven" ] && [ -n "$pid" ] && [ -e "${link:-$file}" ] && cmp -s "$state/site.new" "$file"; then
-  record
-  say "site same $kind"
-  exit 0
+end_if_same() {
+  if [ ! -f "$state/site.unproven" ] && [ -n "$pid" ] && [ -e "${link:-$file}" ] && cmp -s "$state/site.new" "$file"; then
+    record
+    say "site same $kind"
+    exit 0
+  fi
+}
+choose tls
+if [ -z "$certificate" ]; then kind=plain; fi
+end_if_same
+if ! as_root true 2>"$state/site.said"; then
+  show_said
+  fail 1 "$(id -un) may not become root, which nginx's files need: allow it sudo, or pass sudo-password"
+fi
+# Only root sees into the folders of private keys.
+if [ -n "$certificate" ] && ! { as_root test -f "$certificate" && as_root test -f "$key"; }; then
+  choose plain
+  end_if_same
 fi
 
 # What was broken before is not ours to break further; what is broken in our own file, the new one may mend.
 ours() { grep -qF -e "/$name:" "$state/site.said" || { [ -n "$certificate" ] && grep -qF -e "$certificate" -e "$key" "$state/site.said"; }; }
 if ! tested && ! ours; then
   show_said
-  rm -f "$state/site.new" "$state/site.said"
   fail 1 "nginx's configuration on this host was broken before Slipway touched it, by the file named above: mend that first"
 fi
 
@@ -145,7 +160,7 @@ at site-put
 if ! tested; then
   show_said
   put_back
-  rm -f "$state/site.unproven" "$state/site.new" "$state/site.said"
+  rm -f "$state/site.unproven"
   fail 1 'nginx does not take the site; the file before it is back, and nothing was reloaded'
 fi
 grep -F 'conflicting server name' "$state/site.said" | sed 's/^.*conflicting server name \(.*\)$/warn another site has the name \1/' | sort -u || :
@@ -155,13 +170,13 @@ if [ -n "$pid" ]; then
     show_said
     put_back
     as_root nginx -s reload >/dev/null 2>&1 || :
-    rm -f "$state/site.unproven" "$state/site.new" "$state/site.said"
+    rm -f "$state/site.unproven"
     fail 1 'nginx did not load the site; the file before it is back'
   fi
 elif ! start; then
   show_said
   put_back
-  rm -f "$state/site.unproven" "$state/site.new" "$state/site.said"
+  rm -f "$state/site.unproven"
   fail 1 'nginx did not run and cannot be started (systemctl status nginx)'
 fi
 at site-loaded
