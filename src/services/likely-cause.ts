@@ -8,7 +8,10 @@ export function likelyCause(lines: readonly string[]): string | undefined {
 }
 
 const CAUSES: readonly { pattern: RegExp; cause: string }[] = [
-  { pattern: /EADDRINUSE|address already in use/i, cause: 'the port is taken by another process: see the line `port` above for which' },
+  { pattern: /cannot connect to the docker daemon/i, cause: 'Docker does not run on the host: sudo systemctl status docker' },
+  { pattern: /permission denied[^\n]+docker daemon socket/i, cause: 'the login user may not use Docker: sudo usermod -aG docker <user>' },
+  { pattern: /pull access denied|manifest unknown|manifest for \S+ not found/i, cause: 'the registry does not give the image out: is its name right, and is the host logged in to the registry (docker login)?' },
+  { pattern: /EADDRINUSE|address already in use|port is already allocated/i, cause: 'the port is taken by another process: see the line `port` above for which' },
   { pattern: /SQLITE_BUSY|database is locked/i, cause: 'another process holds a lock on the database: see the lines `lock` above for which' },
   { pattern: /SQLITE_READONLY|attempt to write a readonly database/i, cause: 'the database file or its folder is not writable for the account of the service' },
   { pattern: /ENOSPC|no space left on device/i, cause: 'the disk is full' },

@@ -5,6 +5,10 @@ describe('the likely cause of a failed start', () => {
   it.each([
     ['Error: listen EADDRINUSE: address already in use :::3001', 'the port is taken'],
     ['[Errno 98] Address already in use', 'the port is taken'],
+    ['Error response from daemon: driver failed programming external connectivity: Bind for 127.0.0.1:3000 failed: port is already allocated', 'the port is taken'],
+    ['permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock', 'may not use Docker'],
+    ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?', 'Docker does not run'],
+    ['Error response from daemon: manifest for shop:2 not found: manifest unknown', 'does not give the image out'],
     ['SqliteError: database is locked', 'holds a lock on the database'],
     ['sqlite3.OperationalError: attempt to write a readonly database', 'not writable'],
     ["Error: ENOSPC: no space left on device, write", 'the disk is full'],
