@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -108,13 +107,22 @@ async function addEnd(tar: Pack): Promise<void> {
 /** Below this size, in bytes, reading a file whole is several times faster than streaming it. */
 const SMALL_FILE = 256 * 1024;
 
+/** At once: for thousands of small files, promises would cost more than the reading. */
+function readSmall(path: string, changed: (cause: unknown) => UserError): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw changed(error);
+  }
+}
+
 async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
   const changed = (cause: unknown): UserError =>
     new UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
   const header = { name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() };
   // The size stands in front of the content: neither more nor less may follow.
   if (file.size <= SMALL_FILE) {
-    const content = await readFile(join(folder, file.path)).catch((error: unknown) => Promise.reject(changed(error)));
+    const content = readSmall(join(folder, file.path), changed);
     if (content.length !== file.size) throw changed(undefined);
     onBytes(content.length);
     await new Promise<void>((resolve, reject) => {

@@ -79,8 +79,8 @@ if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here"
 fi
 at verified
 
-# On the disk before it counts: most of it while the rest is done.
-sync -f "$stage" &
+# On the disk before it counts. When all of it is new, most goes there while the rest is done.
+if [ -z "$base" ]; then sync -f "$stage" & fi
 join_index "$stage/meta/sums" "$stage/stats" >"$stage/meta/index"
 linked "$(cat "$stage/begun")" "$(cat "$stage/ended")"
 
