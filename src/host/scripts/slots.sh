@@ -21,7 +21,7 @@ marker_of() {
 }
 
 # The release whose slot start_slot has brought up.
-started=''
+brought=''
 
 # slot_for RELEASE: the slot in which it runs or may run: not the live release's, unless it is the live release.
 slot_for() {
@@ -158,7 +158,7 @@ start_slot() {
   for folder in "$state/manifests/$1/services"/*@"$2"/; do
     if [ -f "${folder}service" ]; then start_one "$1" "${folder%/}" || return 1; fi
   done
-  started=$1
+  brought=$1
 }
 
 # stop_replaced RELEASE: stops what stands in place and RELEASE does not have in place, and what has slots and RELEASE has
@@ -186,14 +186,14 @@ stop_replaced() {
 }
 
 # bring RELEASE SLOT: `current` names it already; every service of it runs and is healthy, in order. Those in the slot are
-# passed over when start_slot has just seen to them ($started).
+# passed over when start_slot has just seen to them ($brought).
 bring() {
   stop_replaced "$1"
-  if [ "$started" != "$1" ] && has_slots "$1"; then enter_slot "$1" "$2" || return 1; fi
+  if [ "$brought" != "$1" ] && has_slots "$1"; then enter_slot "$1" "$2" || return 1; fi
   for folder in "$state/manifests/${1:-none}/services"/*/; do
     [ -f "${folder}service" ] || continue
     case $folder in
-      *@"$2"/) if [ "$started" = "$1" ]; then continue; fi ;;
+      *@"$2"/) if [ "$brought" = "$1" ]; then continue; fi ;;
       *@blue/ | *@green/) continue ;;
     esac
     start_one "$1" "${folder%/}" || return 1
