@@ -64,7 +64,9 @@ export type Unfinished =
   /** Files on their way, or staged and never switched to. */
   | { readonly kind: 'staging'; readonly release: string }
   /** The switch began and nobody wrote how it ended. */
-  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: SwitchReason };
+  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: SwitchReason }
+  /** Rolled back from, to `to`, and nobody wrote that it is bad. */
+  | { readonly kind: 'leaving'; readonly release: string; readonly to: string };
 
 /** A host that went back because nobody confirmed a release. */
 export interface Reverted {
@@ -97,6 +99,7 @@ export function readHistory(lines: Iterable<string>): History {
   const releases = new Map<string, Draft>();
   const staging = new Set<string>();
   let switching: Extract<Unfinished, { kind: 'switching' }> | undefined;
+  let leaving: { release: string; to: string; arrived: boolean } | undefined;
   let reverted: Reverted | undefined;
   let unreadable = 0;
 
@@ -111,6 +114,8 @@ export function readHistory(lines: Iterable<string>): History {
     reverted = event.event === 'reverted' ? { release: event.release, to: event.to, at: event.at, reason: event.reason } : undefined;
     if (event.event === 'switching') {
       switching = { kind: 'switching', release: event.release, previous: event.previous, why: event.why };
+      if (event.why === 'rollback') leaving = { release: event.previous, to: event.release, arrived: false };
+      else if (event.why !== 'recovery' || event.release !== leaving?.to) leaving = undefined;
     }
     if (event.release === '') {
       // Switched to nothing: the first release failed and was taken away.
@@ -134,6 +139,7 @@ export function readHistory(lines: Iterable<string>): History {
         break;
       case 'active':
         switching = undefined;
+        if (leaving?.to === event.release) leaving.arrived = true;
         staging.delete(event.release);
         record.slot = event.slot ?? record.slot;
         if (record.state !== 'good') record.state = 'active';
@@ -172,6 +178,10 @@ export function readHistory(lines: Iterable<string>): History {
   }
   const unfinished: Unfinished[] = [...staging].map((release) => ({ kind: 'staging', release }));
   if (switching !== undefined) unfinished.unshift(switching);
+  const left = releases.get(leaving?.release ?? '');
+  if (leaving?.arrived === true && left !== undefined && left.state !== 'bad' && leaving.release !== leaving.to) {
+    unfinished.push({ kind: 'leaving', release: leaving.release, to: leaving.to });
+  }
   return { releases: [...releases.values()], unfinished, reverted, unreadable };
 }
 

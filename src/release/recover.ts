@@ -1,4 +1,4 @@
-import type { Reverted, Unfinished } from '../host/journal.js';
+import type { JournalEvent, Reverted, Unfinished } from '../host/journal.js';
 import type { Findings, RemoteHost } from '../host/remote-host.js';
 
 /** What was found and done on a host before anything else, in words for the log. */
@@ -13,6 +13,7 @@ export interface Recovery {
  *
  * - Files on their way, or staged and never switched to: removed.
  * - A switch towards a good release, or back to what was live before: finished.
+ * - A rollback's last word, that what it left is bad: written; else the next rollback would take the site further back.
  * - A deploy's switch: undone, `current` goes back to the release before it.
  * - A release whose time to be confirmed is over although its host still runs it (its timer was lost): gone back from.
  *
@@ -32,13 +33,18 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
       said.push(`release ${left.release}: ${found}; ${stuck.length === 0 ? 'its files were removed' : 'its files cannot be deleted, look at who owns them'}`);
       continue;
     }
+    if (left.kind === 'leaving') {
+      await host.finish([leftBehind(left.release, at)], [], { retire: true });
+      said.push(`release ${left.release}: a run rolled back from it to ${left.to} and died; it is marked bad`);
+      continue;
+    }
     const target = record?.state === 'good' || left.why !== 'deploy' ? left.release : left.previous;
     const undoes = target !== left.release;
     const trouble = await switchTo(host, left, target, undoes, at, onLine);
     switched = trouble === undefined;
     const done = target === '' ? 'its services were stopped, there was no release before it' : `went back to ${target}`;
     const story = undoes ? `release ${left.release}: a run${by} died during the switch; ${done}` : `a run died on the way to release ${target}; the way was finished`;
-    if (trouble === undefined) await host.finish([], [], { retire: true });
+    if (trouble === undefined) await host.finish(left.why === 'rollback' && left.previous !== '' ? [leftBehind(left.previous, at)] : [], [], { retire: true });
     said.push(trouble === undefined ? story : `${story}, BUT IT IS NOT HEALTHY: ${trouble}`);
   }
   const { reverted } = findings.history;
@@ -59,6 +65,10 @@ export function describeReverted({ release, to, at, reason }: Reverted): string 
 
 /** Seconds after which a timer will not act any more. */
 const TIMER_IS_LATE = 30;
+
+function leftBehind(release: string, at: string): JournalEvent {
+  return { event: 'bad', release, at, reason: 'rolled back; the run that did it died' };
+}
 
 /** @returns why the target is not healthy, with the last lines of the service; undefined when it is. */
 async function switchTo(

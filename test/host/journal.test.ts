@@ -6,6 +6,7 @@ import { AT } from '../support/host-fixture.js';
 const begin = (release: string): JournalEvent => ({ event: 'begin', release, at: AT, by: { actor: 'octocat', run: 'r1' }, commit: 'abc' });
 const staged = (release: string): JournalEvent => ({ event: 'staged', release, at: AT, digest: 'd', files: 1, bytes: 1 });
 const switching = (release: string, previous: string): JournalEvent => ({ event: 'switching', release, at: AT, previous, why: 'deploy' });
+const rollingBack = (release: string, previous: string, why: 'rollback' | 'back' = 'rollback'): JournalEvent => ({ event: 'switching', release, at: AT, previous, why });
 const active = (release: string): JournalEvent => ({ event: 'active', release, at: AT });
 const good = (release: string): JournalEvent => ({ event: 'good', release, at: AT });
 const bad = (release: string): JournalEvent => ({ event: 'bad', release, at: AT, reason: 'no' });
@@ -59,6 +60,9 @@ describe('what a dead run left', () => {
     ['a taking away that did not end', [...live('a', ''), switching('', 'a')], [{ kind: 'switching', release: '', previous: 'a', why: 'deploy' }]],
     ['nothing, when the release put back is not healthy', [...live('a', ''), switching('b', 'a'), { event: 'unhealthy', release: 'a', at: AT, reason: 'x' }], []],
     ['nothing, when undone', [begin('b'), { event: 'undone', release: 'b', at: AT, found: 'x' }], []],
+    ['a release that was rolled back from, when nobody wrote that it is bad', [...live('a', ''), good('a'), ...live('b', 'a'), good('b'), rollingBack('a', 'b'), active('a')], [{ kind: 'leaving', release: 'b', to: 'a' }]],
+    ['nothing, when somebody wrote it', [...live('a', ''), good('a'), ...live('b', 'a'), rollingBack('a', 'b'), active('a'), bad('b')], []],
+    ['nothing, when the rollback was taken back', [...live('a', ''), good('a'), ...live('b', 'a'), rollingBack('a', 'b'), active('a'), rollingBack('b', 'a', 'back'), active('b')], []],
     ['a switch first, then files', [begin('c'), ...live('a', ''), begin('b'), staged('b'), switching('b', 'a')], [{ kind: 'switching', release: 'b', previous: 'a', why: 'deploy' }, { kind: 'staging', release: 'c' }]],
   ])('%s', (_name, events, unfinished) => {
     expect(history(...events).unfinished).toEqual(unfinished);

@@ -124,6 +124,20 @@ describe('what a dead run left', () => {
     await host.finish([good('one'), switching('one', 'two', 'rollback')]);
     expect((await put()).said).toEqual(['a run died on the way to release one; the way was finished']);
     expect(live()).toBe('releases/one');
+    expect((await host.look(false)).history.releases.map(({ id, state }) => [id, state])).toEqual([['one', 'good'], ['two', 'bad']]);
+  });
+
+  test('a rollback that died before it wrote that what it left is bad: written, so that the next one does not go further back', async () => {
+    await stage('one');
+    await activate('one', '');
+    await stage('two');
+    await activate('two', 'one');
+    await host.finish([good('one'), good('two'), switching('one', 'two', 'rollback')]);
+    await activate('one', '-');
+    await host.finish([switching('one', 'two', 'rollback'), { event: 'active', release: 'one', at: AT }]);
+    expect((await put()).said).toEqual(['release two: a run rolled back from it to one and died; it is marked bad']);
+    expect((await host.look(false)).history).toMatchObject({ unfinished: [], releases: [{ id: 'one', state: 'good' }, { id: 'two', state: 'bad' }] });
+    expect((await put()).said).toEqual([]);
   });
 
   test('a repair that died itself: finished by the next', async () => {
