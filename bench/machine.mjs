@@ -128,7 +128,7 @@ export async function describeMachine(host, node) {
     nginx: await inside(/nginx\/(\S+)/, 'nginx -v 2>&1'), PM2: await inside(/"version": "([^"]+)"/, 'cat /opt/tools/node_modules/pm2/package.json'),
   };
   return {
-    cores: cpus().length, processor: cpus()[0]?.model.trim() || 'unknown', memory: totalmem(), kernel: release(),
+    cores: cpus().length, processor: cpus()[0]?.model.trim() || 'unknown', memory: totalmem(), kernel: /^[\d.]+/.exec(release())?.[0] ?? release(),
     versions: Object.fromEntries(Object.entries(versions).filter(([, text]) => text !== undefined)),
   };
 }

@@ -81,8 +81,14 @@ export function atEnd(action) {
   undo.push(action);
 }
 
-/** Takes down everything, whatever fails on the way: what failed is said, and the rest still goes. */
-export async function takeDown() {
+let down;
+
+/** Takes down everything, once, whatever fails on the way: what failed is said, and the rest still goes. */
+export function takeDown() {
+  return (down ??= takeAllDown());
+}
+
+async function takeAllDown() {
   for (const child of running) child.kill('SIGKILL');
   while (undo.length > 0) {
     try {

@@ -35,18 +35,18 @@ if (unknown.length > 0) {
 /** The longest a run may take, in milliseconds. */
 const LIMIT = 900_000;
 const started = performance.now();
+let over = false;
+const stop = (why) => {
+  over = true;
+  say(why);
+  takeDown().finally(() => process.exit(1));
+};
 const say = (text) => console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
-    say(`${signal}: taking everything down`);
-    takeDown().finally(() => process.exit(1));
-  });
+  process.once(signal, () => stop(`${signal}: taking everything down`));
 }
 
-setTimeout(() => {
-  say(`not done after ${LIMIT / 60_000} minutes: use a quieter machine, or --only`);
-  takeDown().finally(() => process.exit(1));
-}, LIMIT).unref();
+setTimeout(() => stop(`not done after ${LIMIT / 60_000} minutes: use a quieter machine, or --only`), LIMIT).unref();
 
 try {
   if (options.from !== undefined) {
@@ -55,7 +55,7 @@ try {
     await bench();
   }
 } catch (error) {
-  console.error(error);
+  if (!over) console.error(error);
   process.exitCode = 1;
 } finally {
   await takeDown();
@@ -77,6 +77,7 @@ async function bench() {
     try {
       results[name] = await parts[name](machine, options);
     } catch (error) {
+      if (over) throw new Error('stopped', { cause: error });
       // The other parts are worth having all the same.
       console.error(error);
       failed = true;

@@ -2,12 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { REQUESTS } from './bars.mjs';
 import { atEnd } from './process.mjs';
 
 const CONNECTIONS = 64;
 const WAIT_MS = 30;
-/** Requests in each phase, at the least. */
-export const REQUESTS = 20_000;
 /** How long a phase takes: 64 connections ask about 2,000 times a second. */
 const PHASE_MS = { least: 11_500, most: 40_000 };
 let lastRate = Infinity;
