@@ -82,7 +82,7 @@ export async function faultHost(manager: FaultManager, { changes = {}, files = {
       ...changes,
     },
   });
-  await work.commit(files);
+  await work.commit({ 'worker-is': 'well', ...files });
   await prepare?.(host);
   const load = startLoad({ port: host.published[80] ?? 0, host: DOMAIN });
   await load.pause();

@@ -8,9 +8,9 @@ export interface LoadOptions {
   readonly host: string;
   /** Asked for in turn; every answer is JSON with the id of its `release`. Default: one at once, one after 35 ms. */
   readonly paths?: readonly string[];
-  /** Connections, each kept open and asked again and again; default 16. */
+  /** Connections, each kept open and asked again and again; default 12. */
   readonly lanes?: number;
-  /** Milliseconds from one question on a connection to the next, if the answer was there by then; default 40. */
+  /** Milliseconds from one question on a connection to the next, if the answer was there by then; default 50. */
   readonly pace?: number;
 }
 
@@ -56,7 +56,7 @@ interface Counted {
 
 /** Begins to ask the site, and keeps at it until `stop`. */
 export function startLoad(options: LoadOptions): Load {
-  const { paths = ['/version', '/slow?ms=35'], lanes = 16, pace = 40 } = options;
+  const { paths = ['/version', '/slow?ms=35'], lanes = 12, pace = 50 } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: lanes });
   let counted = nothing();
   let on = true;
