@@ -44,7 +44,7 @@ export async function deployPart(machine, { quick }) {
   ];
   const rounds = quick ? { first: 1, delta: 2, rollback: 1 } : { first: 3, delta: 5, rollback: 3 };
   // On a slow machine there are fewer rounds, at least one of each; what a round trip may take altogether, in milliseconds.
-  const limits = { first: 100_000, delta: 200_000, rollback: 230_000 };
+  const limits = { first: 80_000, delta: 160_000, rollback: 185_000 };
   let began = 0;
   const enough = (what, round) => round >= rounds[what] || (round > 0 && performance.now() - began > limits[what]);
   const samples = [];
