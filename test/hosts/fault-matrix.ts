@@ -107,11 +107,18 @@ const BUILD = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'build')
 export async function keepOutcomes(manager: FaultManager, outcomes: readonly Outcome[]): Promise<void> {
   const parts = join(BUILD, 'fault-matrix');
   await mkdir(parts, { recursive: true });
-  await writeFile(join(parts, `${manager}.json`), JSON.stringify(outcomes));
+  const own = join(parts, `${manager}.json`);
+  const known = await readOutcomes(own);
+  const sameCell = (one: Cell, other: Cell): boolean => one.operation === other.operation && one.step === other.step && one.fault === other.fault;
+  await writeFile(own, JSON.stringify([...known.filter((old) => !outcomes.some((outcome) => sameCell(old, outcome))), ...outcomes]));
   const files = (await readdir(parts)).filter((name) => name.endsWith('.json'));
-  const known = (await Promise.all(files.map(async (name) => JSON.parse(await readFile(join(parts, name), 'utf8')) as Outcome[]))).flat();
-  await writeFile(join(BUILD, 'fault-matrix.md.new'), table(known));
+  const all = (await Promise.all(files.map((name) => readOutcomes(join(parts, name))))).flat();
+  await writeFile(join(BUILD, 'fault-matrix.md.new'), table(all));
   await rename(join(BUILD, 'fault-matrix.md.new'), join(BUILD, 'fault-matrix.md'));
+}
+
+async function readOutcomes(file: string): Promise<Outcome[]> {
+  return JSON.parse(await readFile(file, 'utf8').catch(() => '[]')) as Outcome[];
 }
 
 /** One row for each step; a cell says what happened, and with which managers when not with all that tried it. */

@@ -161,6 +161,7 @@ function inWords({ operation }: Cell, mid: Facts, before: string, next: Ran): st
     /files were removed/.test(text) ? 'removed its files'
     : /the way was finished/.test(text) ? 'finished it'
     : /died during the switch; went back/.test(text) ? 'undid it'
+    : /it is marked bad/.test(text) ? 'marked the other bad'
     : /by itself/.test(text) ? 'said so'
     : /timer was lost/.test(text) ? 'went back'
     : text);
