@@ -42,8 +42,9 @@ export function openSession(client: Client): Promise<ClientChannel> {
 }
 
 /**
- * Starts `command` on a channel of openSession(), without waiting for the server's word: input may follow at once, as what is
- * on one channel is read in order (RFC 4254). `refused` is called when the server does not start it.
+ * Starts `command` on a channel of openSession(), without waiting for the server's word. Input may follow, as what is on one
+ * channel is read in order (RFC 4254); OpenSSH makes room for input only once the command runs, so input costs a round trip more.
+ * `refused` is called when the server does not start it.
  * @returns false when the channel was closed meanwhile.
  */
 export function startOn(client: Client, channel: ClientChannel, command: string, refused: () => void): boolean {

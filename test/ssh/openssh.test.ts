@@ -7,6 +7,7 @@ import { connect } from '../../src/ssh/connect.js';
 import { offeredHostKeys } from '../../src/ssh/offered.js';
 import type { Connection, HostAddress } from '../../src/ssh/types.js';
 import { makeKey } from '../support/embedded-host.js';
+import { linkTo } from '../hosts/link.js';
 import { HOST_KEY_TYPES, OpenSsh, SSHD, sshdPresent, startRelay } from '../support/openssh.js';
 import { refusalOf, until } from './support.js';
 
@@ -135,6 +136,35 @@ if (sshdPresent) describe('against OpenSSH', () => {
     await session.end();
     expect(await other.exec('true')).toMatchObject({ code: 0 });
     expect(await refusalOf(other.forward('127.0.0.1', host.port))).toMatchObject({ kind: 'forward' });
+    await other.close();
+  });
+
+  test('a login takes three round trips, and a command without input after it one', async () => {
+    const roundTrip = 1_200;
+    const far = await linkTo(host, { delay: roundTrip / 2 });
+    const started = performance.now();
+    const other = await connect({ ...host, name: `far:${far.port}`, port: far.port }, key);
+    const login = performance.now() - started;
+    await new Promise((resolve) => { setTimeout(resolve, roundTrip); });
+    const began = performance.now();
+    expect(await other.exec('printf "%s" "$1"', ['word'], { label: 'speaks' })).toMatchObject({ code: 0, stdout: 'word' });
+    const command = performance.now() - began;
+    await other.close();
+    await far.close();
+    await far.close();
+    await far.close();
+    // A round trip more would show; less than one is for this machine.
+    expect([login, command].map((time) => Math.floor(time / roundTrip))).toEqual([3, 1]);
+    expect(other.timeline).toEqual([
+      expect.stringMatching(/ ms {2}login \(key exchange \+\d+, login \+\d+\)$/),
+      expect.stringMatching(/ ms {2}speaks \(asked \+\d+, input sent \+\d+, first word \+\d+\)$/),
+    ]);
+  });
+
+  test('a server that takes one channel at a time runs one command after the other', async () => {
+    const narrow = await server.start(['MaxSessions 1']);
+    const other = await connect(narrow, key);
+    for (const code of [1, 2, 3]) expect(await other.exec('exit "$1"', [String(code)])).toMatchObject({ code });
     await other.close();
   });
 

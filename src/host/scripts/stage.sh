@@ -27,7 +27,11 @@ fi
 rm -f "$stage/meta/complete"
 # What belongs to root on the runner belongs to the deploy user here. Of a stream that ends too early tar complains, unless
 # it ends between two entries: so the last entry must have come.
-gzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C "$stage"
+if ! gzip -dc | tar -xpf - --no-same-owner --warning=no-timestamp -C "$stage"; then
+  # tar does not say so when only a part of a block still had room.
+  [ "$(df --block-size=1 --output=avail "$stage" | tail -n 1)" -gt 65536 ] || fail 1 'No space left on device (the disk is full)'
+  fail 1 'the upload could not be unpacked'
+fi
 [ -f "$stage/meta/complete" ] || fail 1 'the upload ended before all of it was here'
 rm -f "$stage/meta/complete"
 at received
