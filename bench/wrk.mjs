@@ -8,7 +8,7 @@ import { atEnd } from './process.mjs';
 const CONNECTIONS = 64;
 const WAIT_MS = 30;
 /** How long a phase takes: 64 connections ask about 2,000 times a second. */
-const PHASE_MS = { least: 11_500, most: 40_000 };
+const PHASE_MS = { least: 12_500, most: 40_000 };
 let lastRate = Infinity;
 
 /**
@@ -40,7 +40,7 @@ export async function underLoad(url, hostHeader, action, { limit = 90_000, brief
   await sleep(1_500);
   const took = action === undefined ? { ms: 0 } : await within(action(), limit);
   // A machine that was slower in the phase before this one takes longer to make as many.
-  const phase = Math.min(PHASE_MS.most, Math.max(PHASE_MS.least, (REQUESTS * 1.15 * 1000) / lastRate));
+  const phase = Math.min(PHASE_MS.most, Math.max(PHASE_MS.least, (REQUESTS * 1.3 * 1000) / lastRate));
   await sleep(brief ? 1_500 : Math.max(1_000, phase - (performance.now() - started)));
   wrk.kill('SIGINT');
   await over;
