@@ -43,7 +43,7 @@ describe('a site', () => {
       upload: 10_000_000,
       cache: {},
       limits: {},
-      timeouts: { connect: 60_000, send: 60_000, read: 60_000, keepalive: 4_000 },
+      timeouts: { connect: 60_000, send: 60_000, read: 60_000, keepalive: 1_000 },
       trustedProxies: [],
       drain: 30_000,
     });

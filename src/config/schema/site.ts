@@ -46,7 +46,7 @@ const timeouts = section('How long nginx waits for a service.', {
   read: duration('Between two pieces of an answer.').prefault('60s'),
   keepalive: duration(
     'How long an idle connection to a service is kept. Must be shorter than the service keeps it, or requests meet a closed door (Node: 5 s).',
-  ).prefault('4s'),
+  ).prefault('1s'),
 });
 
 const tls = section(
