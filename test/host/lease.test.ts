@@ -108,6 +108,17 @@ describe('the lease', () => {
     await next.lease?.free();
   });
 
+  test('that was not kept is free after a restart of the host: its run lost the connection with it', async () => {
+    const first = await ground.host();
+    await first.take('one', OWNER, false);
+    writeFileSync(lease(), readFileSync(lease(), 'utf8').replace(/^boot=.*/m, 'boot=before'));
+    const next = await ground.host();
+    const started = Date.now();
+    await next.take('two', OWNER, false);
+    expect(Date.now() - started).toBeLessThan(2_000);
+    await next.lease?.free();
+  });
+
   test('is freed also when its keeper cannot go on: another script of ours is at work', async () => {
     await (await ground.host()).take('one', OWNER, false).then(async () => ground.server.drop());
     await until(() => !existsSync(lease()));

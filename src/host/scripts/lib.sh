@@ -72,13 +72,14 @@ now() { date +%s; }
 boot() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown; }
 
 # How long the lease is still in force, in seconds. Counted by the uptime, which does not jump when the clock is set;
-# by the clock when the host was started anew since, and then for a day at most: it may have been set back.
+# by the clock when the host was started anew since, and then for a day at most: it may have been set back. A lease that
+# was not kept has lost its run with the connection then.
 lease_left() {
   if [ "$(lease_field boot)" = "$(boot)" ]; then
     left=$(($(lease_field until) - $(uptime_s)))
   else
     left=$(($(lease_field expires) - $(now)))
-    if [ "$left" -gt 86400 ]; then left=0; fi
+    if [ "$left" -gt 86400 ] || [ "$(lease_field kept)" = no ]; then left=0; fi
   fi
   printf '%s' "$left"
 }
