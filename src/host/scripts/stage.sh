@@ -44,6 +44,10 @@ fi
 
 # Folders take the setgid bit from the folder they stand in; a release has its own modes.
 if [ -g "$stage/tree" ]; then find "$stage/tree" -mindepth 1 -type d -perm /7000 -exec chmod ug-s,-t {} +; fi
+# All of it must be on the disk before it counts: it goes there while it is being verified. What comes after this are renames,
+# and the journal's line that says "staged" is synced behind them.
+sync -f "$stage" 9>&- &
+syncing=$!
 # Stats before sums: what is written to in between will differ from its stat in the index.
 list_both "$stage/tree" "$stage/tree.here" "$stage/stats"
 clock "$stage/clock" >"$stage/ended"
@@ -83,8 +87,6 @@ if ! cmp -s "$stage/sums.here" "$stage/meta/sums" || ! cmp -s "$stage/tree.here"
 fi
 at verified
 
-# On the disk before it counts. When all of it is new, most goes there while the rest is done.
-if [ -z "$base" ]; then sync -f "$stage" & fi
 join_index "$stage/meta/sums" "$stage/stats" >"$stage/meta/index"
 linked "$(cat "$stage/begun")" "$(cat "$stage/ended")"
 
@@ -107,14 +109,13 @@ if [ -f "$stage/meta/env" ]; then
   mv "$stage/meta/env" "$stage/tree/$env_path"
 fi
 
-wait
+wait "$syncing"
 # The manifest is put in place before the release: a release without one does not count.
 rm -rf "$state/manifests/$release"
 mv "$stage/meta" "$state/manifests/$release"
 mv "$stage/tree" "releases/$release"
 at named
 rm -rf "$state/staging"
-sync -f "releases/$release"
 journal "$7"
 at staged
 say staged
