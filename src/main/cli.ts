@@ -54,7 +54,7 @@ export function cli(argv: readonly string[]): void {
       .option('--exclude-host <name>', 'leave this host out (more: repeat it, or commas between); recorded', (value: string, before: string[]) => [...before, ...hostList(value)], [])
       .option('--evidence <file>', 'where to append the evidence, JSON Lines')
       .option('--json', 'print the result as JSON on standard output, the log on standard error')
-      .option('--debug', 'say more');
+      .option('--debug', 'say more, with a time line of each host');
   const plan = new Option('--plan', 'show what would be done and change nothing');
 
   shared(program.command('preflight').description('check repository, runner, hosts and variables; changes nothing'))
