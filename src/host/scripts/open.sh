@@ -48,9 +48,9 @@ if [ "$mode" = look ]; then
 else
   [ -w "$state" ] || fail 7 "$(id -un) cannot write $state"
   exec 8>"$state/lease.lock"
-  # write_lease SECONDS: must be called under the lease lock. On a full disk the lease stays as it was.
+  # write_lease SECONDS [kept]: must be called under the lease lock. On a full disk the lease stays as it was.
   write_lease() {
-    printf 'token=%s\nowner=%s\nboot=%s\nuntil=%s\nexpires=%s\nbeat=%s\n' "$token" "$owner" "$(boot)" \
+    printf 'token=%s\nowner=%s\nkept=%s\nboot=%s\nuntil=%s\nexpires=%s\nbeat=%s\n' "$token" "$owner" "${2:-no}" "$(boot)" \
       "$(($(uptime_s) + $1))" "$(($(now) + $1))" "$(date +%s%N)" 2>/dev/null >"$state/lease.new" && mv "$state/lease.new" "$state/lease" && return 0
     rm -f "$state/lease.new"
     return 1
@@ -126,7 +126,7 @@ while IFS= read -r line; do
   case $line in
     beat) if write_lease "$life"; then say beat; fi ;;
     keep\ *)
-      if write_lease "${line#keep }"; then
+      if write_lease "${line#keep }" yes; then
         keep=yes
         say kept
       fi
