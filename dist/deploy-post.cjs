@@ -1,1 +1,1 @@
-require('./index.cjs').run('deploy-post');
+require('./start.cjs').run('deploy-post');

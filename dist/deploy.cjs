@@ -1,1 +1,1 @@
-require('./index.cjs').run('deploy');
+require('./start.cjs').run('deploy');

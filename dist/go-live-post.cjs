@@ -1,1 +1,1 @@
-require('./index.cjs').run('go-live-post');
+require('./start.cjs').run('go-live-post');

@@ -1,1 +1,1 @@
-require('./index.cjs').run('go-live');
+require('./start.cjs').run('go-live');

@@ -1,1 +1,1 @@
-require('./index.cjs').run('preflight');
+require('./start.cjs').run('preflight');

@@ -1,1 +1,1 @@
-require('./index.cjs').run('rollback');
+require('./start.cjs').run('rollback');

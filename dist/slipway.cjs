@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-require('./index.cjs').cli(process.argv);
+require('./start.cjs').cli(process.argv);

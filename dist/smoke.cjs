@@ -1,1 +1,1 @@
-require('./index.cjs').run('smoke');
+require('./start.cjs').run('smoke');
