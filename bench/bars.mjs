@@ -30,6 +30,8 @@ const count = (number) => number.toLocaleString('en-US');
 export function bars({ deploy, hosts, load, start }) {
   const found = [];
   const add = (id, what, bar, value, limit, text, why) => {
+    // What was not measured in this run has no verdict.
+    if (!Number.isFinite(value)) return;
     const met = value <= limit;
     const verdict = met ? 'met' : limit === 0 ? `not met: ${text}` : `not met: ${((value / limit - 1) * 100).toFixed(0)} % over`;
     found.push({ id, what, bar, found: text, met, verdict, ...(!met && (REASONS[id] ?? why) && { reason: REASONS[id] ?? why }) });
