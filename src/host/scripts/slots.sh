@@ -22,6 +22,8 @@ marker_of() {
 
 # The release whose slot start_slot has brought up.
 brought=''
+# The services that were started or reloaded by this script.
+touched=' '
 
 # slot_for RELEASE: the slot in which it runs or may run: not the live release's, unless it is the live release.
 slot_for() {
@@ -111,6 +113,8 @@ retire_others() {
 # is_warm RELEASE FOLDER: the service of that definition runs already, in that release, and is healthy.
 is_warm() {
   load "$2"
+  # What this very script has started for another release may look like this one's.
+  case $touched in *" $key "*) return 1 ;; esac
   installed=$state/services/$key
   for file in "$definition"/*; do
     cmp -s "$file" "$installed/${file##*/}" || return 1
@@ -133,6 +137,7 @@ start_one() {
   load "$2"
   if [ "$manager" = pm2 ]; then used_pm2=yes; fi
   say "starting $name"
+  touched="$touched$key "
   "${manager}_mark" || :
   if ! "${manager}_start"; then
     say "unhealthy $name: it could not be started by $manager"
