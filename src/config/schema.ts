@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { databases, type DatabaseInput } from './schema/databases.js';
 import { environments, type EnvironmentInput, type HostConfig } from './schema/environments.js';
 import type { expect } from './schema/expect.js';
 import { name } from './schema/fields.js';
@@ -28,6 +29,10 @@ export interface ServiceConfig extends Omit<ServiceInput, 'health'> {
   name: string;
   health?: HealthConfig;
 }
+/** A database, or folders of data. */
+export interface DatabaseConfig extends DatabaseInput {
+  name: string;
+}
 export type ReleaseConfig = z.output<typeof release>;
 export type SiteConfig = z.output<typeof site>;
 export type RouteConfig = Route;
@@ -42,6 +47,7 @@ export interface Config {
   services: Record<string, ServiceConfig>;
   /** What nginx serves; without it services are reached at their own ports. */
   site?: SiteConfig;
+  databases: Record<string, DatabaseConfig>;
   preflight: PreflightConfig;
   smoke: Scenario[];
 }
@@ -54,10 +60,11 @@ const sections = section(
     release: release.prefault({}),
     services: services.prefault({}),
     site: site.exactOptional(),
+    databases: databases.prefault({}),
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },
-  { planned: ['databases', 'watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules].forEach((rules) => rules(value, complain)) },
+  { planned: ['watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules].forEach((rules) => rules(value, complain)) },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */
@@ -65,6 +72,7 @@ export const configSchema = codec<typeof sections, Config>(sections, {
   decode: (input) => ({
     ...input,
     environments: each(input.environments, (item) => ({ ...item, root: item.root ?? `/srv/${input.app}` })),
+    databases: each(input.databases, (item, key) => ({ name: key, ...item })),
     services: each(input.services, ({ health, ...item }, key) => ({
       name: key,
       ...item,
@@ -73,6 +81,7 @@ export const configSchema = codec<typeof sections, Config>(sections, {
   }),
   encode: (config) => ({
     ...config,
+    databases: each(config.databases, ({ name: _, ...item }) => item),
     services: each(config.services, ({ name: _, health, ...item }) => ({
       ...item,
       ...(health !== undefined && { health: writeHealth(health) }),

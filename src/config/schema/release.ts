@@ -37,6 +37,9 @@ export const release = section(
       'Commands run on one host only, the first of the environment, in the staged release after the installs and before the switch: migrations. When one fails nothing is switched.',
       'npm run migrate',
     ).prefault([]),
+    maintenance: z.boolean().prefault(false).meta({
+      description: 'Close the site with a maintenance page (503, Retry-After) while breaking migrations run; background services are stopped meanwhile.',
+    }),
     'after-switch': texts(
       'Commands run on each host in the live release once it is healthy, such as clearing a cache. When one fails, the hosts go back.',
       'redis-cli del page-cache',
