@@ -3,7 +3,7 @@ import { FleetError } from '../release/fleet.js';
 import { SshError, type SshErrorKind } from '../ssh/errors.js';
 
 /** What a host that is down looks like from here; a wrong key or an unknown host key is another matter. */
-const DOWN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['dns', 'refused', 'unreachable', 'timeout', 'not-ssh', 'lost', 'closed']);
+const DOWN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['dns', 'refused', 'unreachable', 'timeout', 'not-ssh', 'busy', 'lost', 'closed']);
 
 /** Some hosts of many are down: the error says so, and how to go on without them. Any other error is left as it is. */
 export function unreachable(error: unknown, count: number): Error {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'ssh2';
 import { dial, FIREWALL } from './dial.js';
 import { SshConnection } from './connection.js';
@@ -16,7 +17,7 @@ export interface ConnectOptions {
 
 /**
  * Connects to `host`, through its jump hosts if it has any, and logs in. Each hop has `connectTimeout` milliseconds
- * for everything from the name lookup to the login. Keys and pins are read before anything is dialled.
+ * for everything from the name lookup to the login; a server that turns logins away is asked again within it. Keys and pins are read before anything is dialled.
  * @throws {UserError} when the private key, a pin or the known_hosts text cannot be read.
  * @throws {SshError} saying at which stage and which hop it failed.
  */
@@ -83,15 +84,25 @@ export async function greet(
   options.signal?.addEventListener('abort', aborted, { once: true });
   try {
     throwIfAborted(options.signal, where);
-    const stream = jump === undefined ? await dial(host, where, limit.signal) : await jump.forward(host.address, host.port, limit.signal);
-    stage = 'banner';
-    const client = await handshake(stream, host, where, {
-      ...terms, stop: limit.signal, onStage: (next) => {
-        stage = next;
-        options.onStage?.(next);
-      }, debug: options.debug ?? (() => {}),
-    });
-    return { client, stream };
+    for (;;) {
+      stage = 'name lookup and TCP';
+      const stream = jump === undefined ? await dial(host, where, limit.signal) : await jump.forward(host.address, host.port, limit.signal);
+      stage = 'banner';
+      try {
+        const client = await handshake(stream, host, where, {
+          ...terms, stop: limit.signal, onStage: (next) => {
+            stage = next;
+            options.onStage?.(next);
+          }, debug: options.debug ?? (() => {}),
+        });
+        return { client, stream };
+      } catch (error) {
+        // sshd drops connections at random while many log in; nothing was said yet, so asking again is free.
+        if (!(error instanceof SshError && error.kind === 'busy')) throw error;
+        options.debug?.(`${host.name}: turned away (MaxStartups), trying again`);
+        await sleep(300 + Math.random() * 700, undefined, { signal: limit.signal }).catch(() => Promise.reject(error));
+      }
+    }
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', aborted);

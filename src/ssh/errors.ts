@@ -2,7 +2,7 @@ import { UserError } from '../evidence/errors.js';
 
 /** What went wrong with a connection or a remote command, apart from the command's own exit code. */
 export type SshErrorKind =
-  | 'dns' | 'refused' | 'unreachable' | 'timeout' | 'not-ssh' | 'kex'
+  | 'dns' | 'refused' | 'unreachable' | 'timeout' | 'not-ssh' | 'busy' | 'kex'
   | 'host-key-unknown' | 'host-key-changed' | 'host-key-revoked'
   | 'auth' | 'agent' | 'aborted' | 'lost' | 'closed'
   | 'max-sessions' | 'exec' | 'ended' | 'signal' | 'no-exit-code' | 'output' | 'sudo' | 'forward';

@@ -23,7 +23,7 @@ export interface HandshakeOptions {
 
 /**
  * Speaks SSH over an open stream until the login stands.
- * @throws {SshError} of kind not-ssh, kex, host-key-…, auth, lost.
+ * @throws {SshError} of kind not-ssh, busy, kex, host-key-…, auth, lost.
  */
 export function handshake(stream: Duplex, host: HostAddress, where: Where, options: HandshakeOptions): Promise<Client> {
   const { algorithms, verify, login, stop, onStage, debug } = options;
@@ -129,10 +129,16 @@ function ended(stage: Stage, heard: string, login: Login, where: Where, cause?: 
 
 function notSsh(heard: string, where: Where, cause: Error | undefined): SshError {
   const line = heard.split(/\r?\n/, 1)[0]?.replaceAll(/[^\x20-\x7e]/g, '·').slice(0, 120) ?? '';
+  if (line.startsWith('Exceeded MaxStartups')) {
+    return new SshError('busy', where, 'the server turns logins away: too many have begun and not finished (Exceeded MaxStartups).', {
+      remedy: 'Who else logs in there, and how often? Fewer at once, or a higher MaxStartups in its sshd_config.',
+      cause,
+    });
+  }
   return new SshError('not-ssh', where, line === ''
     ? 'the connection was closed before anything was said.'
     : `there is no SSH server on this port; it answered: ${line}`, {
-    remedy: line === '' || /^(Exceeded MaxStartups|Not allowed at this time)/.test(line)
+    remedy: line === '' || /^Not allowed at this time/.test(line)
       ? 'If it is an SSH server, it turned us away: look for MaxStartups, fail2ban or hosts.deny on the server; and check the port.'
       : 'Check the port in slipway.yml.',
     cause,

@@ -80,6 +80,18 @@ describe('a connection that is not made says why', () => {
     expect(error.message).toMatch(message);
   });
 
+  test('a server that turns logins away for a moment is asked again, one that keeps doing so is named', async () => {
+    host.faults.banner = 'Exceeded MaxStartups\r\n';
+    const relief = setTimeout(() => { host.mend(); }, 500);
+    const connection = await connect(host.hostAddress({ connectTimeout: 20_000 }), key);
+    clearTimeout(relief);
+    await connection.close();
+    host.faults.banner = 'Exceeded MaxStartups\r\n';
+    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 500 }), key));
+    expect(error).toMatchObject({ kind: 'busy' });
+    expect(error.message).toMatch(/turns logins away.*MaxStartups/);
+  });
+
   test('there is no common algorithm, and which ones the server has', async () => {
     const old = await startEmbeddedHost({ algorithms: { kex: ['diffie-hellman-group1-sha1'] } });
     const error = await refusalOf(connect(old.hostAddress(), { privateKey: old.clientKey }));
