@@ -44,10 +44,12 @@ describe('a test host', () => {
     expect(await ssh('deploy', 'systemctl --user is-system-running')).toMatchObject({ code: 0, stdout: 'running\n' });
   });
 
-  test('has the tools that apps need, and nginx switched off', async () => {
+  test('has the tools that apps need, nginx and the database servers switched off', async () => {
     const tools = await ssh('deploy', 'set -e; node --version; npm --version; command -v pm2 sqlite3 rsync curl busybox dash; python3 -m venv /tmp/venv; /tmp/venv/bin/python --version');
     expect(tools).toMatchObject({ code: 0, stdout: expect.stringMatching(/^v24\.[\s\S]*Python 3\.11/) });
     expect((await host.run('systemctl is-enabled nginx; systemctl is-active nginx')).stdout).toBe('disabled\ninactive\n');
+    expect((await host.run('systemctl is-active postgresql mariadb.service mariadb.socket; pgrep -l "postgres|mariadbd"; pg_lsclusters -h')).stdout).toBe('inactive\n'.repeat(3));
+    expect(await ssh('deploy', 'command -v pg_dump mariadb-dump age aws zstd openssl')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(.+\n){6}$/) });
     expect((await host.run('/usr/sbin/nginx -t')).code).toBe(0);
   });
 

@@ -101,7 +101,9 @@ debootstrap_base() {
   from=$(mirror)
   debootstrap --variant=minbase --include="$(paste -sd, "$here/image/packages.txt")" bookworm "$root" ${from:+"$from"} \
     > "$state/debootstrap.log" 2>&1 || unavailable "debootstrap failed (see $state/debootstrap.log)"
-  tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' . \
+  # Without the databases that the packages made: a test makes the server it needs.
+  tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' \
+    --exclude './var/lib/mysql/*' --exclude './var/lib/postgresql/*' --exclude './etc/postgresql/*' . \
     | docker import - "$base" > /dev/null
 }
 

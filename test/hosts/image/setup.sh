@@ -11,7 +11,8 @@ packages() {
     apt-get update
     # shellcheck disable=SC2086  # a list of words
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing
-    rm -rf /var/lib/apt/lists/*
+    # Without the databases that the packages made: a test makes the server it needs.
+    rm -rf /var/lib/apt/lists/* /var/lib/mysql/* /var/lib/postgresql/* /etc/postgresql/*
   fi
 }
 
@@ -57,7 +58,8 @@ services() {
     getty.target getty-static.service console-getty.service systemd-logind-varlink.socket proc-sys-fs-binfmt_misc.automount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
   done
-  systemctl disable nginx.service docker.service docker.socket containerd.service
+  systemctl disable nginx.service docker.service docker.socket containerd.service postgresql.service \
+    mariadb.service mariadb.socket
   ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 
   # Every container has host keys of its own.
