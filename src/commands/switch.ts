@@ -6,6 +6,7 @@ import { onEvery, type Member } from '../release/fleet.js';
 import { revertTarget } from '../release/history.js';
 import { outcomeOf, switchError, type Failure, type Fate, type Fates } from './fates.js';
 import { recorded, type RunContext } from './run-context.js';
+import { sayActivation } from './say-activation.js';
 import { Timers } from './timers.js';
 
 /**
@@ -143,17 +144,4 @@ function switchOptions(context: RunContext, { findings }: Member, why: 'deploy' 
   const target = revertTarget(findings.history, findings.current);
   const seconds = Math.ceil(context.config.release.confirmWithin / 1000);
   return { siteMustAnswer: true, ...(target === '' ? {} : { revert: { target, seconds } }) };
-}
-
-function sayActivation(reporter: RunContext['reporter'], host: string, line: string): void {
-  const [word = '', name = '', seconds = '', tries = '', processes = ''] = line.split(' ');
-  if (word === 'healthy') {
-    reporter.step(host, `${name} is healthy: ${processes} ${processes === '1' ? 'process' : 'processes'}, ${tries} probes in ${seconds} s`);
-  } else if (word === 'unhealthy' || word === 'going') {
-    reporter.warn(`${host}: ${line}`);
-  } else if (word === 'warn' || word === 'note') {
-    reporter.line(host, line.slice(word.length + 1));
-  } else {
-    reporter.debug(`${host}: ${line}`);
-  }
 }

@@ -44,6 +44,15 @@ export interface Findings {
   readonly site: string | undefined;
   /** The live release waits for its confirmation: without one the host goes back by itself. */
   readonly armed: Armed | undefined;
+  /** Its services are stopped for a while, and nobody has started them again. */
+  readonly paused: Paused | undefined;
+}
+
+/** Since when (ISO 8601) the services of a host are stopped, and why; `page`: whether nginx says so meanwhile. */
+export interface Paused {
+  readonly since: string;
+  readonly why: string;
+  readonly page: boolean;
 }
 
 /** What a host does by itself, and when; less than 0 seconds when its timer has not done it. */
@@ -279,6 +288,24 @@ export class RemoteHost {
     return { installed: outcome === 'installed', secure: kind === 'tls', none: outcome === 'none', warnings: said(result, 'warn') };
   }
 
+  /**
+   * Stops every service until `resume`, with `page` behind nginx's page. What cannot be stopped is an error: it may still write.
+   * @returns what there is to warn of.
+   */
+  async pause(why: string, page: boolean): Promise<readonly string[]> {
+    const result = await this.#run('pause', [page ? 'page' : 'no-page', why.replace(/\s+/g, ' ').slice(0, 200)], { input: this.#password() }, 'stopping the services');
+    return said(result, 'warn');
+  }
+
+  /** Starts what `pause` stopped, in the release that is live now, and opens the site. Without a pause it does nothing. */
+  async resume(onLine: Line): Promise<Activation> {
+    const result = await this.#run('resume', [], { input: this.#password(), idleLimit: SWITCH_SILENCE, onStdout: (line) => {
+      if (!line.startsWith('log ')) onLine(line);
+    } }, 'starting the services again', [EXIT.stuck]);
+    if (result.code === 0) return { outcome: 'active' };
+    return { outcome: 'stuck', reason: said(result, 'unhealthy')[0] ?? 'a service did not start', logs: [...said(result, 'log'), ...lastLines(result.stderr, 15)] };
+  }
+
   /** Begins the time in which `release` must be confirmed anew. */
   async rearm(release: string): Promise<void> {
     await this.#run('rearm', [release], { input: this.#password() }, 'waiting for the confirmation');
@@ -377,6 +404,7 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
   let free: Findings['free'] = { bytes: undefined, inodes: undefined };
   let held: Held | undefined;
   let armed: Armed | undefined;
+  let paused: Paused | undefined;
   let site: string | undefined;
   let rewritten = new Set<string>();
   let base: { release: string; encoded: string[] } | undefined;
@@ -404,10 +432,11 @@ async function readFindings(session: Session, host: string): Promise<Findings> {
     else if (word === 'base') base = { release: text, encoded: [] };
     else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
     else if (word === 'site') site = text;
+    else if (word === 'paused') paused = { since: rest[0] ?? '', page: rest[1] !== 'no-page', why: rest.slice(2).join(' ') };
     else if (word === 'armed') armed = { release: rest[0] ?? '', target: rest[1] ?? '', secondsLeft: Number(rest[2]) };
     else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
   }
-  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed, site };
+  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed, paused, site };
 }
 
 /** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */

@@ -14,7 +14,7 @@ type Library = (typeof LIBRARIES)[keyof typeof LIBRARIES][number];
 /** The scripts that are sent to hosts. */
 export type ScriptName = Exclude<Name, Library>;
 
-const NEEDS_SERVICES: ReadonlySet<Name> = new Set<Name>(['activate', 'finish', 'rearm', 'revert', 'site', 'status'] as Name[]);
+const NEEDS_SERVICES: ReadonlySet<Name> = new Set<Name>(['activate', 'finish', 'pause', 'rearm', 'resume', 'revert', 'site', 'status'] as Name[]);
 
 const NEEDS_INDEX: ReadonlySet<Name> = new Set<Name>(['stage', 'prove']);
 

@@ -15,6 +15,7 @@ export interface Recovery {
  * - A switch towards a good release, or back to what was live before: finished.
  * - A rollback's last word, that what it left is bad: written; else the next rollback would take the site further back.
  * - A deploy's switch: undone, `current` goes back to the release before it.
+ * - Services that were stopped for the data's sake: started again, and the site opened.
  * - A release whose time to be confirmed is over although its host still runs it (its timer was lost): gone back from.
  *
  * A release that was put back and does not become healthy is said, and does not stop what comes next: the next deploy may
@@ -54,6 +55,11 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     await host.revert();
     said.push(`release ${armed.release} was not confirmed in time and the host's timer was lost; went back to ${armed.target}`);
     switched = true;
+  }
+  if (findings.paused !== undefined) {
+    const { since, why } = findings.paused;
+    const result = await host.resume(onLine);
+    said.push(`its services were stopped since ${since} (${why}) by a run that died; ${result.outcome === 'active' ? 'they run again' : `THEY DO NOT START: ${result.reason}`}`);
   }
   return { said, switched };
 }

@@ -1,6 +1,7 @@
 import type { ServiceConfig, SiteConfig } from '../config/schema.js';
 import { currentLink } from '../host/layout.js';
 import { SLOTS, isSlotted, slotPort } from '../services/slots.js';
+import { closedLines, closedMaps, sorryLocations } from './closed.js';
 import { headerLines } from './headers.js';
 import { locationsOf, type Ground } from './locations.js';
 import { namesOf, type Names } from './names.js';
@@ -50,7 +51,7 @@ export function renderNginx(place: SitePlace, site: SiteConfig, services: Readon
   const parts = [
     [`# Slipway: ${place.app} ${place.environment} ${place.root}`, '# Written by Slipway from `site` in slipway.yml; what is changed here is lost with the next deploy.'],
     ...routed.flatMap((service) => SLOTS.map((slot) => upstream(names.upstream(service.name, slot), slotPort(service, slot), site))),
-    [...maps(site, names), ...headers.maps],
+    [...maps(site, names), ...closedMaps(names), ...headers.maps],
     Object.entries(site.limits).map(([name, { rate }]) => `limit_req_zone $binary_remote_addr zone=${names.id}_${name.replaceAll('-', '_')}:10m rate=${rate.count}r/${rate.per};`),
     logFormat(names),
     ...servers.flatMap((server) => (secure ? [redirecting(server, common, place, names), answering(server, settings, ground, place, secureLines(site))] : [answering(server, settings, ground, place, PLAIN)])),
@@ -162,13 +163,14 @@ function own({ root }: SitePlace, names: Names): string[] {
 }
 
 function answering({ domains, places }: Server, settings: readonly string[], ground: Ground, place: SitePlace, listen: readonly string[]): string[] {
-  const nothing = `@${ground.names.id}_none`;
   return block('server', [
     ...listen,
     `server_name ${domains.join(' ')};`,
     ...settings,
-    `error_page 503 ${nothing};`,
-    ...block(`location ${nothing}`, ['default_type text/plain;', 'return 503 "No release is live here, or nginx cannot see it.\\n";']),
+    ...closedLines(place, ground.names),
+    // Once for the whole server: a location with a header of its own would lose all others.
+    `add_header Retry-After ${ground.names.variable('retry')} always;`,
+    ...sorryLocations(ground.names),
     ...own(place, ground.names),
     ...places.flatMap((item, index) => locationsOf(item, ground, index)),
     // Nothing is served out of the release's own folder by accident.

@@ -6,7 +6,7 @@
 # $8 manifest|none: whether the newest release's manifest is wanted
 #
 # Says: "taken" or "looked" or "held SECONDS-LEFT BEAT OWNER" or "absent"; then "current", "free BYTES INODES", "has-env",
-# "armed", "site SUM", "rewritten", "j JSON" …,
+# "armed", "paused AT PAGE WHY", "site SUM", "rewritten", "j JSON" …,
 # "base ID", base64 of gzip of its sums and tree, "ready". Listens: "beat", "keep SECONDS", "free".
 root=${1%/} app=$2 environment=$3 mode=$4 token=$5 owner=$6 life=$7 want=$8
 guard_root "$root"
@@ -93,6 +93,10 @@ if [ -f "$state/revert/armed" ]; then
   armed_field() { sed -n "s/^$1=//p" "$state/revert/armed" | head -n 1; }
   if [ "$(armed_field boot)" = "$(boot)" ]; then left=$(($(armed_field until) - $(uptime_s))); else left=$(($(armed_field expires) - $(now))); fi
   say "armed $(armed_field release) $(armed_field target) $left"
+fi
+if [ -f "$state/paused" ]; then
+  paused_field() { sed -n "s/^$1=//p" "$state/paused" | head -n 1; }
+  say "paused $(paused_field at) $(paused_field page) $(paused_field why)"
 fi
 # The site nginx has loaded, by the sum of the text it was made from; nothing when it is not what site.sh left there.
 if [ -f "$state/site" ] && [ ! -f "$state/site.unproven" ]; then

@@ -59,10 +59,9 @@ slot_release() {
 # open_connections: those that clients hold to the loaded service.
 open_connections() { ss -Htn state established "( sport = :$port )" 2>/dev/null | wc -l; }
 
-# retire KEY-FOLDER [now]: ends an installed service once its connections have ended, or their time is up.
-retire() {
-  load "${1%/}"
-  if [ "${2:-}" != now ] && [ -n "$slot" ] && [ -n "$port" ] && command -v ss >/dev/null; then
+# halt [now]: stops the loaded service once its connections have ended, or their time is up. Fails when it still runs.
+halt() {
+  if [ "${1:-}" != now ] && [ -n "$slot" ] && [ -n "$port" ] && command -v ss >/dev/null; then
     since=$(uptime_s)
     at draining
     while [ "$(open_connections)" -gt 0 ]; do
@@ -77,9 +76,15 @@ retire() {
   "${manager}_stop"
   if [ -n "$("${manager}_pids")" ]; then
     say "warn $key could not be stopped: it still runs under $manager"
-  else
-    say "stopped $key"
+    return 1
   fi
+  say "stopped $key"
+}
+
+# retire KEY-FOLDER [now]: ends an installed service for good.
+retire() {
+  load "${1%/}"
+  halt "${2:-}" || :
   rm -rf "${1%/}"
 }
 
@@ -343,11 +348,34 @@ arm() {
 
 # disarm: nothing is left that could go back.
 disarm() {
+  rm -f "$state/revert/held"
   if [ ! -f "$state/revert/armed" ] && [ ! -f "$state/revert/before" ]; then return 0; fi
   rm -f "$state/revert/armed" "$state/revert/before"
   stop_watcher
   scope=$(timer_scope)
   case $scope in user | system) systemd_do stop "$(timer_name).timer" 2>/dev/null || : ;; esac
+}
+
+# hold_timer: nothing goes back while services are paused, also by a script that knows of no pause: it looks for `armed`.
+hold_timer() {
+  if [ ! -f "$state/revert/armed" ]; then return 0; fi
+  mv "$state/revert/armed" "$state/revert/held"
+  stop_watcher
+  scope=$(timer_scope)
+  case $scope in user | system) systemd_do stop "$(timer_name).timer" 2>/dev/null || : ;; esac
+}
+
+# release_timer: the time of the release that waits for its confirmation begins anew, if it is still the live one.
+release_timer() {
+  if [ ! -f "$state/revert/held" ]; then return 0; fi
+  if [ -f "$state/revert/armed" ]; then
+    rm -f "$state/revert/held"
+    return 0
+  fi
+  mv "$state/revert/held" "$state/revert/armed"
+  set -- "$(armed_field release)" "$(armed_field target)" "$(armed_field within)"
+  rm -f "$state/revert/armed"
+  if [ "$(current_id)" = "$1" ]; then arm "$1" "$2" "$3"; fi
 }
 
 # arm_as_before: this switch did not happen; what waited for its confirmation before it waits again.
