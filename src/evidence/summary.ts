@@ -14,6 +14,13 @@ export interface ReleaseChange {
   readonly after: string | undefined;
 }
 
+/** A table of the command's own, such as the backups there are. */
+export interface SummaryTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 export interface SummaryInput {
   /** What was done: `Deploy`, `Rollback` … */
   readonly action: string;
@@ -31,6 +38,8 @@ export interface SummaryInput {
   readonly duration?: number | undefined;
   readonly releases?: readonly ReleaseChange[];
   readonly records: readonly Evidence[];
+  /** Shown before the evidence. */
+  readonly tables?: readonly SummaryTable[];
   /** How to go back: the command for a terminal, and where to start it on GitHub. */
   readonly rollback?: { readonly command: string; readonly dispatch?: string | undefined } | undefined;
   /** Further lines under the heading. */
@@ -67,6 +76,12 @@ function releaseTable(releases: readonly ReleaseChange[]): string[] {
   const rows = releases.map(({ host, before, after }) =>
     `| ${codeMarkdown(host, 120)} | ${cell(before)} | ${cell(after)} | ${before === after ? 'unchanged' : '**changed**'} |`);
   return ['### Releases', '', '| Host | Before | After | |', '|---|---|---|---|', ...rows, ''];
+}
+
+function ownTable({ title, head, rows }: SummaryTable): string[] {
+  if (rows.length === 0) return [];
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => escapeMarkdown(cell, 300)).join(' | ')} |`;
+  return [`### ${escapeMarkdown(title)}`, '', line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line), ''];
 }
 
 function rollbackHint(rollback: SummaryInput['rollback']): string[] {
@@ -146,11 +161,12 @@ export function renderSummary(input: SummaryInput): string {
   const room = new Room((input.limit ?? LIMIT) - 600 - 600 * groups.length); // notes, headings, folds
   room.take([...top, ...end]);
   const releaseLines = room.fit(releaseTable(input.releases ?? []));
+  const tables = (input.tables ?? []).flatMap((table) => room.fit(ownTable(table)));
   const open = groups.map((group) => room.fit(group.open.map(row)));
   const folded = groups.map((group) => room.fit(group.folded.map(passedRow)));
   const sections = groups.flatMap((group, index) => section(
     `### ${group.title}: ${countsText(group.records)}`, open[index] ?? [], folded[index] ?? [], countsText(group.folded)));
-  return [...top, ...releaseLines, ...end, ...sections, ...cutNote(room.cut, input.ledger)].join('\n').trimEnd() + '\n';
+  return [...top, ...releaseLines, ...tables, ...end, ...sections, ...cutNote(room.cut, input.ledger)].join('\n').trimEnd() + '\n';
 }
 
 function section(title: string, open: readonly string[], folded: readonly string[], foldedTitle: string): string[] {

@@ -164,3 +164,15 @@ describe('renderJUnit', () => {
     expect(xml).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/);
   });
 });
+
+describe('a table of the command’s own', () => {
+  const input = { action: 'Backup', app: 'shop', environment: 'production', records: [record({})] };
+  test('stands before the evidence, with its cells as they are', () => {
+    const text = renderSummary({ ...input, tables: [{ title: 'Backups', head: ['Backup', 'State'], rows: [['20261121-020000', 'bad: a | b']] }] });
+    expect(text).toContain('### Backups\n\n| Backup | State |\n|---|---|\n| 20261121-020000 | bad: a &#124; b |\n');
+    expect(text.indexOf('### Backups')).toBeLessThan(text.indexOf('### Preflight'));
+  });
+  test('is left out when it has no rows', () => {
+    expect(renderSummary({ ...input, tables: [{ title: 'Backups', head: ['Backup'], rows: [] }] })).not.toContain('Backups');
+  });
+});
