@@ -14,6 +14,7 @@ const check = process.argv.includes('--check');
 
 /** What the usage of an action shows beside the inputs that every one needs. */
 const usage = {
+  backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },
   smoke: { with: { 'app-env': '${{ secrets.APP_ENV }}', junit: 'smoke.xml' } },
@@ -73,8 +74,8 @@ function readme(name, action) {
 
 ${action.description}
 
-The same from a terminal: \`slipway ${name} <environment>\`. The configuration, \`slipway.yml\`, is explained in the
-[README of the suite](../../README.md).
+The same from a terminal: \`slipway ${usage[name].command ?? name} <environment>\`. The configuration, \`slipway.yml\`, is explained in the
+[README of the suite](../../README.md).${usage[name].more === undefined ? '' : ` More in [${usage[name].more}](../../${usage[name].more}).`}
 
 ## Usage
 

@@ -16,6 +16,18 @@ interface Workflow {
   jobs: Record<string, { permissions?: Record<string, string> }>;
 }
 
+interface Call {
+  uses: string;
+  with?: Record<string, unknown>;
+  secrets?: Record<string, unknown>;
+  permissions: Record<string, string>;
+}
+
+interface Callable {
+  on: { workflow_call: Record<'inputs' | 'secrets', Record<string, { required?: boolean }>> };
+  jobs: Record<string, { permissions: Record<string, string> }>;
+}
+
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const actionOf = (file: string): ActionFile => parse(read(file)) as ActionFile;
@@ -28,6 +40,8 @@ async function diagnose(uri: string, text: string): Promise<string[]> {
 
 const actions = ['action.yml', ...readdirSync(join(root, 'actions')).map((name) => `actions/${name}/action.yml`)];
 const workflows = readdirSync(join(root, '.github/workflows')).map((name) => `.github/workflows/${name}`);
+/** To be copied into the repositories of apps: they call the workflows here. */
+const templates = readdirSync(join(root, 'templates')).map((name) => `templates/${name}`);
 
 describe('action.yml files', () => {
   it.each(actions)('%s is accepted by GitHub’s language service', async (file) => {
@@ -73,6 +87,37 @@ const shown = ['README.md', ...actions.map((file) => join(dirname(file), 'README
 describe('workflows', () => {
   it.each(workflows)('%s is accepted by GitHub’s language service', async (file) => {
     expect(await diagnose(file, read(file))).toEqual([]);
+  });
+
+  it.each(templates)('%s is accepted by GitHub’s language service', async (file) => {
+    expect(await diagnose(`.github/workflows/${file}`, read(file))).toEqual([]);
+  });
+
+  it.each(templates)('%s gives a workflow of ours no input or secret that it does not have, and all that it must have', (file) => {
+    const { jobs } = parse(read(file)) as { jobs: Record<string, Call> };
+    for (const { uses, with: inputs = {}, secrets = {}, permissions } of Object.values(jobs)) {
+      const called = parse(read(uses.replace(/^OWNER\/slipway\/(.*)@COMMIT$/, '$1'))) as Callable;
+      const terms = called.on.workflow_call;
+      for (const [given, known] of [[inputs, terms.inputs], [secrets, terms.secrets]] as const) {
+        expect(Object.keys(known)).toEqual(expect.arrayContaining(Object.keys(given)));
+        const needed = Object.entries(known).flatMap(([name, { required }]) => (required === true ? [name] : []));
+        expect(Object.keys(given)).toEqual(expect.arrayContaining(needed));
+      }
+      // A called job can have no more than its caller grants.
+      expect(permissions).toEqual(Object.assign({}, ...Object.values(called.jobs).map((job) => job.permissions)));
+    }
+  });
+
+  it.each(workflows)('%s gives the actions of this repository only inputs they have, and asks only for outputs they have', (file) => {
+    const { jobs } = parse(read(file)) as { jobs: Record<string, { steps?: { id?: string; uses?: string; with?: object }[] }> };
+    for (const { steps = [] } of Object.values(jobs)) {
+      for (const { id, uses = '', with: inputs = {} } of steps.filter(({ uses }) => uses?.startsWith('$/') === true)) {
+        const action = actionOf(`${uses.slice(2)}/action.yml`);
+        expect(Object.keys(action.inputs)).toEqual(expect.arrayContaining(Object.keys(inputs)));
+        const asked = id === undefined ? [] : [...read(file).matchAll(new RegExp(`steps\\.${id}\\.outputs\\.([\\w-]+)`, 'g'))].map(([, name]) => name);
+        expect(Object.keys(action.outputs)).toEqual(expect.arrayContaining(asked));
+      }
+    }
   });
 
   it.each(shown)('shown in $file ($index) is accepted by GitHub’s language service', async ({ file, index, text }) => {

@@ -1,0 +1,83 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Stays for the next run: to fetch it takes longer than the tests. Below `build/`, which git does not see. */
+const VENV = join(import.meta.dirname, '../../build/moto');
+
+/** S3 as moto plays it, on loopback, and the folder in which the real AWS CLI is. */
+export interface Moto {
+  readonly endpoint: string;
+  /** Folders for PATH. */
+  readonly path: readonly string[];
+  /** The AWS CLI as a person with these keys uses it. */
+  aws(...args: string[]): { status: number | null; stdout: Buffer; stderr: string };
+  stop(): Promise<void>;
+}
+
+/** @returns why there is none, where packages of Python's cannot be had. */
+export async function startMoto(keys: { readonly id: string; readonly secret: string }): Promise<Moto | string> {
+  const problem = install();
+  if (problem !== undefined) return problem;
+  const port = await freePort();
+  const child = spawn(join(VENV, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '' } });
+  const endpoint = `http://127.0.0.1:${port}`;
+  for (const end = Date.now() + 20_000; ; await sleep(100)) {
+    if (await fetch(`${endpoint}/moto-api/`).then(() => true, () => false)) break;
+    if (Date.now() > end || child.exitCode !== null) {
+      await stop(child);
+      throw new Error('moto_server does not answer.');
+    }
+  }
+  const path = hasAws() ? [] : [join(VENV, 'bin')];
+  return {
+    endpoint,
+    path,
+    aws(...args) {
+      const env = { PATH: [...path, process.env['PATH'] ?? ''].join(':'), HOME: '/nonexistent', AWS_ACCESS_KEY_ID: keys.id, AWS_SECRET_ACCESS_KEY: keys.secret, AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '' };
+      const { status, stdout, stderr } = spawnSync('aws', ['--endpoint-url', endpoint, ...args], { env, maxBuffer: 64 * 1024 * 1024 });
+      return { status, stdout, stderr: stderr.toString() };
+    },
+    stop: () => stop(child),
+  };
+}
+
+/** A venv knows its own place, so it is not made elsewhere and moved: a file says that it is whole. */
+function install(): string | undefined {
+  const whole = join(VENV, 'whole');
+  if (existsSync(whole)) return undefined;
+  rmSync(VENV, { recursive: true, force: true });
+  mkdirSync(VENV, { recursive: true });
+  const packages = ['moto[s3]', 'flask', 'flask-cors', ...(hasAws() ? [] : ['awscli'])];
+  for (const [program, ...args] of [['python3', '-m', 'venv', VENV], [join(VENV, 'bin/pip'), 'install', '--quiet', '--disable-pip-version-check', '--no-compile', ...packages]]) {
+    const { status, stderr } = spawnSync(program!, args, { timeout: 120_000, encoding: 'utf8' });
+    if (status !== 0) return `moto cannot be had: ${(stderr ?? '').trim().split('\n').at(-1) ?? ''}`;
+  }
+  writeFileSync(whole, '');
+  return undefined;
+}
+
+/** Debian's, or whoever's: what answers to `aws`. */
+function hasAws(): boolean {
+  return spawnSync('aws', ['--version']).status === 0;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => { child.once('exit', resolve); });
+  child.kill('SIGTERM');
+  await ended;
+}
