@@ -100,7 +100,7 @@ receive() {
   rm -rf "$new"
   trap 'rm -rf "$new"' EXIT
   mkdir -p "$new/job"
-  tar -x -C "$new/job" -f - || fail 1 'what the timer is to run did not arrive whole'
+  tar -x --no-same-owner --no-same-permissions -C "$new/job" -f - || fail 1 'what the timer is to run did not arrive whole'
   printf '%s\n' "$PATH" >"$new/path"
   manager=$(choose_manager)
   case $manager in
@@ -130,7 +130,9 @@ units_differ() {
 
 install_units() {
   if [ "$manager" = cron ]; then
-    { crontab_without; cat "$new/cron"; } | crontab - || fail 1 "the crontab of $(id -un) could not be written"
+    # Read to its end before it is written.
+    rest=$(crontab_without)
+    { [ -z "$rest" ] || printf '%s\n' "$rest"; cat "$new/cron"; } | crontab - || fail 1 "the crontab of $(id -un) could not be written"
     return 0
   fi
   if [ "$manager" = user ]; then
@@ -142,7 +144,10 @@ install_units() {
 }
 remove_units() {
   if [ "$manager" = cron ]; then
-    if [ -n "$(crontab_line)" ]; then crontab_without | crontab -; fi
+    if [ -n "$(crontab_line)" ]; then
+      rest=$(crontab_without)
+      { [ -z "$rest" ] || printf '%s\n' "$rest"; } | crontab -
+    fi
     return 0
   fi
   systemd_do disable --quiet --now "$unit.timer" 2>/dev/null || :
