@@ -254,10 +254,11 @@ SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L L
   CASE to_jsonb(d)->>'datlocprovider' WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale) WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale) END)
 FROM pg_database d, coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale WHERE d.datname = current_database()
 \gexec
+COMMENT ON DATABASE :"name" IS :'whose';
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 ALTER DATABASE :"name" SET synchronous_commit = off;
 SQL
-  } | pg_sql -v name="$1" || exit
+  } | pg_sql -v name="$1" -v whose="$(pg_whose)" || exit
   pg_contents || exit
   # What belongs to the live one or to the whole server, and what only a superuser may make.
   {
@@ -319,6 +320,15 @@ engine_probe() {
   case $pg_first in
     '' | 0 | f | false) return 1 ;;
   esac
+}
+
+# Other apps and hosts may drill on the same server, in databases with names that begin alike.
+pg_whose() { printf 'slipway %s %s %s' "$database" "$(uname -n)" "$root"; }
+engine_scratches() {
+  pg_sql -v prefix="slipway_drill_$(printf '%s' "$database" | tr '-' '_')" -v whose="$(pg_whose)" <<'SQL'
+SELECT datname FROM pg_database d WHERE left(datname, length(:'prefix')) = :'prefix' AND pg_has_role(datdba, 'MEMBER')
+  AND coalesce(shobj_description(d.oid, 'pg_database'), :'whose') = :'whose' ORDER BY 1
+SQL
 }
 
 engine_drop() {
