@@ -24,13 +24,21 @@ export class HostError extends UserError {
 }
 
 /** The exit codes of scripts/lib.sh that mean the same in every script. */
-export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, moved: 8, again: 10, wentBack: 20, stuck: 21, stopped: 22, stayed: 23 } as const;
+export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, moved: 8, again: 10, wentBack: 20, stuck: 21, stopped: 22, stayed: 23,
+  suspicious: 30, notWhole: 31, noBackup: 32, dataBusy: 33, halfRestored: 34, drillFailed: 35, noRoom: 36 } as const;
 
 const REMEDIES = new Map<number, string>([
   [EXIT.refused, 'Check `environments.<name>.root` in slipway.yml. Nothing was changed.'],
   [EXIT.leaseLost, 'Another run took over after this one was silent for too long. See `slipway status`; run again when it has ended.'],
   [EXIT.lacking, 'Install it on the host, then run again.'],
   [EXIT.moved, 'Nobody confirmed the release in time, so the host went back: `slipway releases` shows it. Raise `release.confirm-within` if your checks need longer; deploy again.'],
+  [EXIT.suspicious, 'Look at the data: is it what it should be? If so, mend the expectation in slipway.yml, then back up again.'],
+  [EXIT.notWhole, '`slipway backup list` shows which backups are good.'],
+  [EXIT.noBackup, '`slipway backup list` shows what there is; `slipway backup create` makes one.'],
+  [EXIT.dataBusy, 'Wait for it to end, then run again.'],
+  [EXIT.halfRestored, 'Restore a good backup whole: `slipway backup restore <environment>`. Nothing else may touch the data before that.'],
+  [EXIT.drillFailed, 'This backup would not have saved you. Make another (`slipway backup create`), and drill that.'],
+  [EXIT.noRoom, 'Make room on the host, or give backups a disk of their own: `backup.folder`. Nothing was changed.'],
   [EXIT.busy, 'See what is running there: `ps -ef | grep slipway`. Then run again.'],
 ]);
 

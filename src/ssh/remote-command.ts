@@ -101,12 +101,14 @@ export class RemoteCommand {
     channel.on('data', this.guarded((chunk: Buffer) => {
       this.touch();
       options.onWord?.();
+      if (options.output !== undefined) return;
       this.stdout.push(chunk);
       out?.write(chunk);
       if (this.stdout.overflowed && out === undefined) {
         this.stop(this.error('output', `the command wrote more than ${STDOUT_LIMIT / MIB} MiB to its standard output.`));
       }
     }));
+    if (options.output !== undefined) channel.pipe(options.output);
     channel.stderr.on('data', this.guarded((chunk: Buffer) => {
       this.touch();
       const own = this.gate?.pass(chunk) ?? chunk;
@@ -207,6 +209,8 @@ export class RemoteCommand {
     this.options.signal?.removeEventListener('abort', this.aborted);
     if (!this.closed) this.channel.close();
     const outcome = this.outcome();
+    // What reads along must not take a part for the whole.
+    if (!('code' in outcome)) this.options.output?.destroy(outcome.error instanceof Error ? outcome.error : undefined);
     if ('code' in outcome) this.settle.resolve(outcome);
     else this.settle.reject(outcome.error);
   }

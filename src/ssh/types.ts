@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** What the SSH part needs to know of a host. The config's HostConfig has all of it. */
 export interface HostAddress {
@@ -46,6 +46,8 @@ export interface ExecOptions {
    * stderr, and 64 MiB of stdout. More stdout than that throws, unless `onStdout` is given: then the last 64 MiB stay.
    */
   readonly onStdout?: ((line: string) => void) | undefined;
+  /** Where standard output goes as it comes, byte by byte, as fast as it takes it; the result has none of it then. Destroyed when the command fails. */
+  readonly output?: Writable | undefined;
   readonly onStderr?: ((line: string) => void) | undefined;
   /** No output for this long, in milliseconds, is a failure. */
   readonly idleLimit?: number | undefined;

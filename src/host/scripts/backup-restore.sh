@@ -1,0 +1,37 @@
+# shellcheck shell=sh
+# Makes a backup the live data. Whoever calls it has stopped what writes, and has made a safety backup.
+#   $1 root  $2 database  $3 token  $4 id  $5 the safety backup's id (may be empty)
+# Parameters: the engine's; folder, passphrase, identity_b64.
+# Says `restored<TAB>MS`. Where the engine is not all or nothing, .restoring is there from before its first change to its end.
+read_parameters
+enter "$1"
+own_lease "$3"
+enter_backups "$1" "$2" 'a restore'
+choose "$4"
+whole_archive "$backup" || fail 31 "the backup $id of $database is not good, and nothing was restored: $damage"
+may_open "$backup" || fail 31 "the backup $id of $database is encrypted, and no key was given; nothing was restored (backup-key, --key)"
+# All of it is read before anything is changed: a wrong key must not be found out half-way.
+verify_backup "$backup" || fail 31 "the backup $id of $database cannot be restored, and nothing was changed: $damage"
+engine_version >/dev/null || fail 1 "$database does not answer as it should (see above); nothing was restored"
+
+since=$(ms)
+if ! engine_atomic; then
+  printf 'id\t%s\nsafety\t%s\nat\t%s\n' "$id" "${5:-}" "$(now_iso)" >"$work/restoring" && sync "$work/restoring" && mv "$work/restoring" "$folder/restoring" ||
+    fail 36 'the beginning of the restore could not be written down; nothing was restored'
+  sync "$folder" 2>/dev/null || :
+fi
+at restore-begun
+bring_back() {
+  pipe_begin
+  unseal "$backup" | part load engine_restore 2>"$work/loaded"
+}
+: >"$work/loaded"
+if ! bring_back || ! pipe_ok; then
+  own_words "$work/loaded"
+  if engine_atomic; then fail 1 "the restore of $id into $database failed; the data is as it was"; fi
+  fail 34 "the restore of $id into $database failed half-way: the data is neither the old nor the new"
+fi
+at restore-ended
+own_words "$work/loaded"
+rm -f "$folder/restoring"
+printf 'restored\t%s\n' "$(($(ms) - since))"
