@@ -39,9 +39,10 @@ export const mongodb: Engine = {
       options.delete(key === 'tls' ? 'ssl' : key);
       options.set(key, value);
     }
-    // A server's own rule: without authSource the account is looked for in the database of the address, without one in admin.
-    if (account !== '' && !options.has('authSource')) options.set('authSource', path === '' ? (scheme === 'mongodb' ? 'admin' : '') : decodeURIComponent(path));
-    if (options.get('authSource') === '') options.delete('authSource');
+    // Without authSource the account is looked for in the database of the address; behind +srv the name server says where.
+    if (account !== '' && scheme === 'mongodb' && !options.has('authSource') && !/^(MONGODB-|GSSAPI|PLAIN)/.test(options.get('authMechanism') ?? '')) {
+      options.set('authSource', path === '' ? 'admin' : decodeURIComponent(path));
+    }
     const query = [...options].map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&');
     const uri = `${scheme}://${account}${authority.slice(at + 1)}/${query === '' ? '' : `?${query}`}`;
     for (const [key, value] of Object.entries({ url: uri, database: chosen })) {

@@ -1,6 +1,5 @@
 # shellcheck shell=sh
 # MariaDB and MySQL, for data.sh. One connection at a time, its credentials in an option file: never in an argument or the environment.
-# shellcheck disable=SC2154
 
 # Both families have their own names for the same programs.
 mysql_names() {
@@ -60,7 +59,7 @@ mysql_options() {
 }
 
 engine_open() {
-  : "${p_host:=}" "${p_port:=}" "${p_user:=}" "${p_password:=}" "${p_tls:=prefer}" "${p_ca:=}"
+  : "${p_database:?}" "${p_host:=}" "${p_port:=}" "${p_user:=}" "${p_password:=}" "${p_tls:=prefer}" "${p_ca:=}"
   mysql_names
   case $("$my_client" --version 2>/dev/null) in
     *MariaDB*) my_family=mariadb ;;
@@ -102,7 +101,7 @@ engine_version() {
   case $p_tls in
     require | verify-full)
       if [ -z "$cipher" ]; then
-        echo 'the connection is not encrypted, though `tls` asks for it: the server offers no TLS' >&2
+        echo 'the connection is not encrypted, though the setting tls asks for it: the server offers no TLS' >&2
         return 1
       fi
       ;;
@@ -154,7 +153,7 @@ mysql_count() {
 mysql_notes() {
   mysql_query "SELECT CONCAT(TABLE_NAME, ' (', ENGINE, ')') $MY_TABLES AND ENGINE NOT IN ('InnoDB', 'ROCKSDB', 'TokuDB') ORDER BY TABLE_NAME" >"$work/loose" || return 1
   if [ -s "$work/loose" ]; then
-    printf 'consistent\tno: without transactions: %s\n' "$(head -n 5 "$work/loose" | paste -s -d , -)"
+    printf 'consistent\tin parts: without transactions: %s\n' "$(head -n 5 "$work/loose" | paste -s -d , -)"
   else
     printf 'consistent\tyes\n'
   fi
@@ -190,7 +189,7 @@ engine_scan() {
   case $last in
     *'-- Dump completed'*) : ;;
     '') echo 'the dump is empty' >&2 && return 1 ;;
-    *) echo 'the dump does not end with `-- Dump completed`: it was cut off' >&2 && return 1 ;;
+    *) echo 'the dump does not end with "-- Dump completed": it was cut off' >&2 && return 1 ;;
   esac
 }
 
@@ -213,9 +212,9 @@ mysql_without_events() { sed '/^\/\*!50106 CREATE\*\//s/\( ON COMPLETION [NOT ]*
 engine_scratch() {
   mysql_scratch_name "$1" || return 1
   like=$(mysql_query "SELECT CONCAT('CHARACTER SET ', DEFAULT_CHARACTER_SET_NAME, ' COLLATE ', DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()") || return 1
-  # MySQL has no comments on databases, and takes this for one of SQL.
-  if ! mysql_query "CREATE DATABASE \`$1\` $like /*M!100502 COMMENT $(mysql_whose) */" ''; then
+  if ! mysql_query "CREATE DATABASE \`$1\` $like" ''; then
     # In a GRANT the underscore stands for any character unless it is escaped.
+    # shellcheck disable=SC2016
     printf 'the account needs a scratch database beside the live one: GRANT ALL ON `%s%%`.* TO this account\n' \
       "$(printf '%s' slipway_drill_ | sed 's/_/\\_/g')" >&2
     return 1
@@ -244,14 +243,10 @@ engine_probe() {
 
 engine_drop() {
   mysql_scratch_name "$1" || return 1
-  mysql_query "DROP DATABASE IF EXISTS \`$1\`" ''
-}
-
-# Other apps and hosts may drill on the same server, in databases with names that begin alike.
-mysql_whose() { printf "'%s'" "$(printf 'slipway %s %s %s' "$database" "$(uname -n)" "$root" | sed "s/[\\\\']/\\\\&/g")"; }
-engine_scratches() {
-  mysql_query "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA
-    WHERE LEFT(SCHEMA_NAME, $((${#database} + 14))) = 'slipway_drill_$(printf '%s' "$database" | tr '-' '_')' /*M!100502 AND SCHEMA_COMMENT = $(mysql_whose) */ ORDER BY 1" ''
+  # Where the account may not make one, it may not drop one either, though there is none.
+  mysql_query 'SHOW DATABASES' '' >"$work/databases" || return 1
+  if ! grep -qFx "$1" "$work/databases"; then return 0; fi
+  mysql_query "DROP DATABASE \`$1\`" ''
 }
 
 # Statements that change tables commit by themselves here.
