@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the programs the unit tests compare Slipway with, where they are missing and may be installed: the shells the
-# quoting is held against, a real OpenSSH server, nginx, sudo, shellcheck. `npm test` runs it; says nothing when all is there.
+# quoting is held against, a real OpenSSH server, nginx, SQLite, the tools of backups, sudo, shellcheck. `npm test` runs it; says nothing when all is there.
 set -euo pipefail
 
 missing=()
-for program in dash:dash busybox:busybox sshd:openssh-server ssh-keygen:openssh-client sudo:sudo shellcheck:shellcheck git:git curl:curl openssl:openssl unshare:util-linux nginx:nginx; do
+for program in dash:dash busybox:busybox sshd:openssh-server ssh-keygen:openssh-client sudo:sudo shellcheck:shellcheck git:git curl:curl openssl:openssl unshare:util-linux nginx:nginx sqlite3:sqlite3 zstd:zstd age:age; do
   PATH=$PATH:/usr/sbin type "${program%%:*}" > /dev/null 2>&1 || missing+=("${program#*:}")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

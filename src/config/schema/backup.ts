@@ -1,19 +1,19 @@
 import { z } from 'zod';
 import { formatPercentage, parsePercentage } from '../percentage.js';
-import { duration, size, text, texts, whole } from './fields.js';
+import { duration, lifetime, size, text, texts, whole } from './fields.js';
 import { codec, oneOrMany, parsed, section, variable } from './section.js';
 
 const many = (description: string) => whole(0, 10_000, description);
 
 const keepRules = section('Which backups stay; one that any rule wants stays, and the newest good one always.', {
   count: many('The newest so many.').exactOptional(),
-  age: duration('All that are younger.').exactOptional(),
+  age: lifetime('All that are younger.').exactOptional(),
   daily: many('The newest of each of so many days.').exactOptional(),
   weekly: many('The newest of each of so many weeks.').exactOptional(),
   monthly: many('The newest of each of so many months.').exactOptional(),
 });
 type Keep = z.output<typeof keepRules>;
-const younger = codec<ReturnType<typeof duration>, Keep>(duration('All that are younger.'), { decode: (age) => ({ age }), encode: ({ age = 0 }) => age });
+const younger = codec<ReturnType<typeof lifetime>, Keep>(lifetime('All that are younger.'), { decode: (age) => ({ age }), encode: ({ age = 0 }) => age });
 const count = whole(1, 10_000, 'The newest so many.');
 
 /** `30d`, `14`, or a mapping. */
@@ -44,7 +44,7 @@ export const backup = section('How backups are made and kept.', {
   copy: oneOrMany(target).prefault([]).meta({ description: 'Where good backups are copied to.' }),
   'before-deploy': z.boolean().exactOptional().meta({ description: 'Back up before each deploy. Default: when there is a `migrate`.' }),
   schedule: text('When the host backs up by itself: HH:MM (UTC), or five fields of cron.', '02:00', '0 */6 * * *').exactOptional(),
-  'max-age': duration('A newest good backup that is older than this fails preflight.').prefault('25h'),
+  'max-age': lifetime('A newest good backup that is older than this fails preflight.').prefault('25h'),
   'min-size': size('A dump that is smaller than this (before compression) is refused.').exactOptional(),
   shrink: parsed<number>(parsePercentage, formatPercentage, 'A dump that has shrunk by more than this against the last good one is refused.', ['50%']).prefault('50%'),
   limit: duration('How long one backup may take.').prefault('2h'),
@@ -52,7 +52,7 @@ export const backup = section('How backups are made and kept.', {
 
 export const drill = section('The restore into a scratch database that proves a backup.', {
   probes: texts('A query that must give a row whose first value is neither 0, false nor empty; a shell command for engines without queries.', 'SELECT count(*) FROM tenants').prefault([]),
-  'max-age': duration('A last drill that is older than this is a warning of preflight. Default: never asked.').exactOptional(),
+  'max-age': lifetime('A last drill that is older than this is a warning of preflight. Default: never asked.').exactOptional(),
   'restore-within': duration('How long a restore may take (RTO).').exactOptional(),
-  'data-age': duration('How old the data in the backup may be (RPO).').exactOptional(),
+  'data-age': lifetime('How old the data in the backup may be (RPO).').exactOptional(),
 });

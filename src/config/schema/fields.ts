@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatDuration, parseDuration } from '../duration.js';
+import { formatDuration, parseDuration, parseLifetime } from '../duration.js';
 import { formatSize, parseSize } from '../size.js';
 import { parsed, oneOrMany } from './section.js';
 
@@ -10,6 +10,10 @@ export const duration = (description: string) =>
   parsed<number>(parseDuration, formatDuration, description, ['500ms', '10s', '1h30m', '2d'], {
     pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$',
   });
+
+/** A duration of any length, for what no timer has to wait for, such as an age. */
+export const lifetime = (description: string) =>
+  parsed<number>(parseLifetime, formatDuration, description, ['25h', '30d', '365d'], { pattern: '^(\\d+(\\.\\d+)?(ms|s|m|h|d))+$' });
 
 /** A size in the file, bytes in the config. */
 export const size = (description: string) =>

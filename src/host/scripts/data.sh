@@ -283,7 +283,7 @@ open_failed() {
 }
 
 # --- backups -----------------------------------------------------------------------------------------------------
-manifest_field() { awk -F '\t' -v key="$2" '$1 == key { sub(/^[^\t]*\t/, ""); print; exit }' "$1" 2>/dev/null; }
+manifest_field() { awk -F '\t' -v key="$2" '$1 == key { sub(/^[^\t]*\t/, ""); print; exit }' "$1" 2>/dev/null || :; }
 
 # ids: of all backups, oldest first.
 ids() {

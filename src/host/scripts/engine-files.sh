@@ -25,7 +25,7 @@ engine_size() { files_there && du -sb "$p_path" | cut -f 1; }
 engine_dump() {
   files_there || return 1
   tar_code=0
-  tar -C "$p_path" --index-file="$work/listed" -cvf - . 2>"$work/tar-said" || tar_code=$?
+  tar -C "$p_path" --format=posix --index-file="$work/listed" -cvf - . 2>"$work/tar-said" || tar_code=$?
   if [ "$tar_code" -gt 1 ] || grep -q 'Cannot open\|Cannot stat: Permission' "$work/tar-said"; then
     cat "$work/tar-said" >&2
     return 2
