@@ -5,6 +5,7 @@ import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import type { Author } from '../host/journal.js';
 import type { Credentials } from '../ssh/types.js';
+import type { BackupRow } from './backup-row.js';
 
 /** Everything a command needs to know of the world; made by `main`, so that commands read neither inputs nor environment. */
 export interface RunContext {
@@ -50,6 +51,12 @@ export interface Outputs {
   switched?: boolean;
   /** One sentence on how it ended. */
   outcome?: string;
+  /** The backup that was made, proven, restored or fetched. */
+  backup?: string;
+  /** Folders that hold what was fetched, one per line. */
+  archive?: string;
+  /** The backups there are, or those that were made. */
+  backups?: readonly BackupRow[];
   /** Per host: the release before and after. */
   readonly hosts: Map<string, { before: string; after: string }>;
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Outputs } from '../commands/run-context.js';
 import { sayExcluded } from '../commands/excluded.js';
+import { backupTable } from '../commands/backup-report.js';
 import { freeLeases } from '../commands/free-leases.js';
 import { hostList } from '../config/exclude.js';
 import { UserError } from '../evidence/errors.js';
@@ -134,6 +135,8 @@ function readArguments(settings: Settings): Arguments {
   return {
     artifact: path('artifact'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'),
     hosts: privateKey !== undefined || agent !== undefined,
+    do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
+    safety: input('safety') !== 'false', to: path('to'), shared: true,
   };
 }
 
@@ -150,6 +153,11 @@ function writeOutputs(name: CommandName, result: string, outputs: Outputs, evide
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);
+    return;
+  }
+  if (name === 'backup') {
+    core.setOutput('backup', outputs.backup ?? '');
+    core.setOutput('archive', outputs.archive ?? '');
     return;
   }
   core.setOutput('release', outputs.release ?? '');
@@ -176,6 +184,7 @@ async function writeSummary(
     duration: performance.now() - run.started,
     releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),
     records: run.ledger.records,
+    ...(outputs.backups === undefined ? {} : { tables: [backupTable(outputs.backups, new Date())] }),
     ...(changed ? { rollback: { command: `slipway rollback ${run.environment}` } } : {}),
     ledger: run.ledger.file,
   });

@@ -2,10 +2,12 @@ import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { describeConfig } from '../config/describe.js';
 import { environmentOf } from '../config/environment.js';
 import { hostList } from '../config/exclude.js';
 import { jsonSchema } from '../config/json-schema.js';
+import type { BackupAction } from '../commands/backup.js';
 import { sayExcluded } from '../commands/excluded.js';
 import { releases, status } from '../commands/status.js';
 import { trust } from '../commands/trust.js';
@@ -34,6 +36,7 @@ interface Options {
   evidence?: string;
   debug?: boolean;
   excludeHost?: string[];
+  key?: string;
 }
 
 /** The command line. Exits with 0 only when what was asked for was done. */
@@ -81,6 +84,25 @@ export function cli(argv: readonly string[]): void {
     .option('--tag <tag>', 'the release tag that is to go out')
     .option('--junit <file>', 'write a JUnit file')
     .action((name: string, options: Options & Arguments) => execute('go-live', name, options));
+
+  const backup = program.command('backup').description('make, prove and bring back backups of the databases: slipway backup <command> <environment>');
+  const backupCommand = (name: BackupAction, description: string, one: 'one backup' | 'all'): Command => {
+    const command = shared(backup.command(name).description(description)).addOption(plan).option('--database <name>', 'one database; without it all of them');
+    if (one === 'one backup') command.option('--id <backup>', 'this backup; without it the newest good one');
+    if (one === 'one backup' || name === 'create') command.option('--key <file>', 'what opens encrypted archives: the identity of age, or the passphrase (- for standard input)');
+    return command.action((environment: string, options: Options & Arguments) => execute('backup', environment, { ...options, do: name }));
+  };
+  backupCommand('create', 'back up, read back, copy, delete what `keep` no longer wants', 'all');
+  backupCommand('list', 'the backups there are, with their states', 'all');
+  backupCommand('verify', 'read an archive whole', 'one backup');
+  backupCommand('drill', 'restore into a scratch database beside the live one, compare, drop it', 'one backup');
+  backupCommand('restore', 'replace the live data; stops the app meanwhile', 'one backup')
+    .option('--confirm <environment>', "the environment's name: yes, replace its data")
+    .option('--no-safety', 'take no backup of what is replaced: for data that cannot be read any more');
+  backupCommand('fetch', 'bring archive and manifest to this machine', 'one backup')
+    .option('--to <folder>', 'the folder to put them into', '.');
+  backupCommand('prune', 'delete what `keep` no longer wants', 'all');
+  backupCommand('schedule', "give the hosts the timers of the configuration, so that they back up by themselves", 'all');
 
   shared(program.command('status').description('what is live, and what could be gone back to'))
     .action((name: string, options: Options) => show(name, options, async (context) => print(options, await status(context), renderStatus)));
@@ -130,7 +152,7 @@ async function execute(name: CommandName, environment: string, options: Options 
     let failure: Error | undefined;
     try {
       sayExcluded(context);
-      await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), hosts: true });
+      await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), ...backupArguments(options), hosts: true });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }
@@ -146,6 +168,24 @@ async function execute(name: CommandName, environment: string, options: Options 
     }
     if (failure !== undefined) throw failure;
   });
+}
+
+/** What only `backup` is told: the key's text instead of its file, and who may be asked. */
+function backupArguments(options: Options & Arguments): Partial<Arguments> {
+  return {
+    ...(options.key === undefined ? {} : { backupKey: readFileSync(options.key === '-' ? 0 : options.key, 'utf8') }),
+    ...(options.to === undefined ? {} : { to: resolve(options.to) }),
+    ...(process.stdin.isTTY && process.stderr.isTTY && options.json !== true ? { ask } : {}),
+  };
+}
+
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Runs a command that only reads, or `unlock`. */

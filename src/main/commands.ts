@@ -1,3 +1,4 @@
+import { backup, type BackupOptions } from '../commands/backup.js';
 import { deploy } from '../commands/deploy.js';
 import { goLive } from '../commands/go-live.js';
 import { preflight } from '../commands/preflight.js';
@@ -8,7 +9,7 @@ import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
 /** What a command may be told beside the settings they share. */
-export interface Arguments {
+export interface Arguments extends BackupOptions {
   readonly artifact?: string | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
@@ -33,6 +34,8 @@ export const COMMANDS = {
   preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, run: (context, args) => preflight(context, args) },
   deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args.artifact) },
   smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
+  // Which variables are needed depends on what is done with which database: each says so when it comes to it.
+  backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.
   rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollback(context, args) },
   'go-live': { title: 'Go-live', phase: 'deploy', uses: ['services', 'smoke'], changes: true, run: (context, args) => goLive(context, args) },

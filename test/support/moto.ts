@@ -53,7 +53,7 @@ function install(): string | undefined {
   const packages = ['moto[s3]', 'flask', 'flask-cors', ...(hasAws() ? [] : ['awscli'])];
   for (const [program, ...args] of [['python3', '-m', 'venv', VENV], [join(VENV, 'bin/pip'), 'install', '--quiet', '--disable-pip-version-check', '--no-compile', ...packages]]) {
     const { status, stderr } = spawnSync(program!, args, { timeout: 120_000, encoding: 'utf8' });
-    if (status !== 0) return `moto cannot be had: ${(stderr ?? '').trim().split('\n').at(-1) ?? ''}`;
+    if (status !== 0) return `moto cannot be had: ${stderr.trim().split('\n').at(-1) ?? ''}`;
   }
   writeFileSync(whole, '');
   return undefined;

@@ -5,22 +5,20 @@
 # (an instance's role, ~/.aws). For note: target, what is noted.
 # In the bucket: <prefix>/<environment>/<database>/<id>/archive, then manifest: a copy without its manifest is half.
 read_parameters
-enter_backups "$1" "$2"
-id=${3:-$(newest_good)}
-[ -n "$id" ] || fail 32 "there is no good backup of $database to copy"
-backup=$folder/$id
-[ -f "$backup/manifest" ] || fail 32 "there is no backup $id of $database"
+s3_place=${p_s3:-} target=${p_target:-}
+enter_backups "$1" "$2" 'a copy'
+choose "${3:-}"
 [ ! -e "$backup/bad" ] || fail 32 "the backup $id of $database is bad, so it is not copied: $(head -n 1 "$backup/bad")"
 
 noted() { cut -f 2- "$backup/copied" 2>/dev/null | grep -qxF -- "$1"; }
-note() { noted "$1" || printf '%s\t%s\n' "$(now_iso)" "$1" >>"$backup/copied"; }
+note() { noted "$1" || { cat "$backup/copied" 2>/dev/null; printf '%s\t%s\n' "$(now_iso)" "$1"; } | mark_backup "$id" copied; }
 
 if [ "$4" = note ]; then
-  note "$p_target"
+  note "$target"
   exit 0
 fi
 
-command -v aws >/dev/null 2>&1 || fail 5 "the AWS CLI is not on this host (aws): it makes the copies to $p_s3"
+command -v aws >/dev/null 2>&1 || fail 5 "the AWS CLI is not on this host (aws): it makes the copies to $s3_place"
 place=${p_s3#s3://}
 bucket=${place%%/*}
 prefix=${place#"$bucket"}
@@ -31,7 +29,7 @@ key=${prefix:+$prefix/}$environment/$database/$id
 
 # Secrets are read from a file of the owner's, never from the command line or the environment.
 if [ -n "${p_access_key:-}" ]; then
-  (umask 077 && printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$p_access_key" "$p_secret_key" >"$work/aws-keys")
+  printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$p_access_key" "${p_secret_key:-}" >"$work/aws-keys"
   unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
   AWS_SHARED_CREDENTIALS_FILE=$work/aws-keys
   AWS_CONFIG_FILE=$work/aws-config
@@ -63,7 +61,7 @@ size_there() { s3 s3api head-object --bucket "$bucket" --key "$key/$1" --query C
 
 size=$(manifest_field "$backup/manifest" stored)
 sum=$(manifest_field "$backup/manifest" sum)
-if noted "$p_s3" && [ "$(size_there archive)" = "$size" ] && [ -n "$(size_there manifest)" ]; then
+if noted "$s3_place" && [ "$(size_there archive)" = "$size" ] && [ -n "$(size_there manifest)" ]; then
   printf 'copied\t%s\tthere\t%s\t0\t%s\n' "$id" "$size" "s3://$bucket/$key"
   exit 0
 fi
@@ -79,5 +77,5 @@ if [ "$back" != "$sum" ]; then
   refused "the copy in s3://$bucket/$key was read back and is not the backup"
 fi
 s3 s3 cp --only-show-errors "$backup/manifest" "s3://$bucket/$key/manifest" || refused "the manifest could not be copied to s3://$bucket/$key"
-note "$p_s3"
+note "$s3_place"
 printf 'copied\t%s\tmade\t%s\t%s\t%s\n' "$id" "$size" "$(($(ms) - since))" "s3://$bucket/$key"
