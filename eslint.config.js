@@ -14,7 +14,7 @@ const middle = {
   services: below,
   databases: below,
   site: ['services', ...below],
-  checks: below,
+  checks: ['probe', ...below],
   probe: below,
   watch: below,
   signoff: below,

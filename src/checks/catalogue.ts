@@ -1,21 +1,24 @@
 import { bundle } from './bundle.js';
 import { clock } from './clock.js';
+import { dns } from './dns.js';
 import { github } from './github.js';
 import type { Check } from './model.js';
 import { monitors } from './monitors.js';
 import { network } from './network.js';
+import { page } from './page.js';
 import { permissions } from './permissions.js';
 import { ports } from './ports.js';
 import { quality } from './quality.js';
 import { repository } from './repository.js';
 import { resources } from './resources.js';
 import { runner } from './runner.js';
+import { tls } from './tls.js';
 import { tools } from './tools.js';
 import { variables } from './variables.js';
 
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 export const catalogue: readonly Check[] = [
-  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
+  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
 ];
 
 /** The page docs/checks.md: a test keeps it current. */

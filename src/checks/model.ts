@@ -1,12 +1,15 @@
 import type { Config, Environment, HostConfig } from '../config/schema.js';
 import type { HostFacts } from './facts.js';
+import type { PageFacts } from '../probe/page.js';
+import type { TlsFacts } from '../probe/tls.js';
 import type { GitHubFacts } from './github-facts.js';
+import type { NameFacts } from './site-facts.js';
 
 export type Severity = 'block' | 'warn';
 
 /** The families of the catalogue; each is one file. */
 export type Family =
-  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'resources' | 'tools' | 'permissions' | 'ports' | 'clock' | 'monitors';
+  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'clock' | 'monitors';
 
 /** What one check found. `skip` is for questions the user asked that could not be answered. */
 export interface Outcome {
@@ -40,6 +43,8 @@ interface CheckBase {
   /** Rows of the requirements this check answers. */
   readonly requirement: readonly string[];
   readonly severity: Severity;
+  /** In smoke, where that differs: what a deploy itself would mend only warns before it. */
+  readonly smoke?: Severity;
   readonly remedy: string;
 }
 
@@ -71,7 +76,25 @@ export interface GitHubCheck extends CheckBase {
   run(facts: GitHubFacts, context: CheckContext): Outcome | undefined;
 }
 
-export type Check = HostCheck | VisitCheck | RunnerCheck | EnvironmentCheck | GitHubCheck;
+/** A question about one name of the site in the DNS. */
+export interface NameCheck extends CheckBase {
+  readonly scope: 'name';
+  run(facts: NameFacts, context: CheckContext): Outcome | undefined;
+}
+
+/** A question about what one address does when it is asked for one name over TLS. */
+export interface TlsCheck extends CheckBase {
+  readonly scope: 'tls';
+  run(facts: TlsFacts, context: CheckContext): Outcome | undefined;
+}
+
+/** A question about what one name answers over http and https. */
+export interface PageCheck extends CheckBase {
+  readonly scope: 'page';
+  run(facts: PageFacts, context: CheckContext): Outcome | undefined;
+}
+
+export type Check = HostCheck | VisitCheck | RunnerCheck | EnvironmentCheck | GitHubCheck | NameCheck | TlsCheck | PageCheck;
 
 /** What came of visiting one host: its facts, or why there are none. */
 export interface HostVisit {

@@ -8,6 +8,7 @@ import { catalogue } from './catalogue.js';
 import type { GitHubFacts } from './github-facts.js';
 import type { Check, CheckContext, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
 import { settingsOf } from './settings.js';
+import type { SiteFacts } from './site-facts.js';
 
 export interface PreflightInput {
   readonly config: Config;
@@ -17,6 +18,8 @@ export interface PreflightInput {
   readonly hosts: readonly HostVisit[];
   /** Absent when the command does not look at the runner. */
   readonly runner?: RunnerFacts;
+  /** What the site looks like from outside; absent when it was not asked. */
+  readonly site?: SiteFacts;
   /** What GitHub's API said; absent when it was not asked. */
   readonly github?: GitHubFacts;
   /** The parsed environment file; absent when none was given. */
@@ -63,9 +66,41 @@ function ask(check: Check, input: PreflightInput, settings: Settings, context: C
     case 'runner': return input.runner === undefined ? [] : [['runner', check.run(input.runner, context)]];
     case 'github': return [[input.github?.repository ?? 'GitHub', check.run(input.github ?? {}, context)]];
     case 'environment': return [[context.environmentName, check.run(settings, context)]];
+    case 'name': return (input.site?.names ?? []).map((facts) => [facts.name, check.run(facts, context)]);
+    case 'tls': return (input.site?.tls ?? []).map((facts) => [tlsSubject(facts, input.site), check.run(facts, context)]);
+    case 'page': return (input.site?.pages ?? []).map((facts) => [facts.name, check.run(facts, context)]);
     case 'visit': return input.hosts.map((visit) => [visit.host.name, check.run(visit, context)]);
     case 'host': return input.hosts.map((visit) => [visit.host.name, visit.facts === undefined ? undefined : check.run({ ...visit, facts: visit.facts }, context)]);
   }
+}
+
+/** The name, and its address where it has several. */
+function tlsSubject({ name, address }: NonNullable<SiteFacts['tls']>[number], site: SiteFacts | undefined): string {
+  return (site?.tls ?? []).filter((other) => other.name === name).length > 1 ? `${name} (${address})` : name;
+}
+
+/** The TLS checks once more, by the same definitions, on the release that is live now: their ids begin with `smoke.`. */
+export function runSiteSmoke(input: Pick<PreflightInput, 'config' | 'environment' | 'reporter' | 'now'> & { readonly site: SiteFacts }): Evidence[] {
+  const { config, now, site } = input;
+  const context: CheckContext = { config, environment: environmentOf(config, input.environment), environmentName: input.environment, now };
+  const records: Evidence[] = [];
+  for (const check of catalogue) {
+    if (check.family !== 'tls') continue;
+    const severity = severityOf({ id: check.id, severity: check.smoke ?? check.severity }, config.preflight.severity);
+    if (severity === 'off') continue;
+    for (const [subject, outcome] of ask(check, { ...input, hosts: [], site }, { entries: [], unresolved: [], given: false }, context)) {
+      if (outcome === undefined) continue;
+      const record: Evidence = { ...evidenceOf(check, severity, subject, outcome, now), id: check.id.replace(/^preflight/, 'smoke'), phase: 'smoke' };
+      records.push(record);
+      input.reporter?.evidence(record);
+    }
+  }
+  return records;
+}
+
+/** Whether any check of the family is asked at all. */
+export function asksFamily(family: Check['family'], configured: Readonly<Record<string, Severity | 'off'>>): boolean {
+  return catalogue.some((check) => check.family === family && severityOf(check, configured) !== 'off');
 }
 
 /** A misspelt name would leave a check as strict, or as lax, as nobody wanted. */

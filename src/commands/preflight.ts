@@ -1,6 +1,8 @@
 import { failedVisit, probeDirect, visitHost } from '../checks/gather/host.js';
 import { gatherRunnerFacts } from '../checks/gather/runner.js';
+import { gatherSite } from '../checks/gather/site.js';
 import { runPreflight } from '../checks/run.js';
+import { environmentOf } from '../config/environment.js';
 import { UserError } from '../evidence/errors.js';
 import { renderTable } from '../evidence/table.js';
 import { scriptText } from '../host/script.js';
@@ -21,9 +23,11 @@ export interface PreflightOptions {
 export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
   const { config, environment, environmentName, credentials, reporter, signal } = context;
   const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
-    const [runner, github, hosts] = await Promise.all([
+    const [runner, github, site, hosts] = await Promise.all([
       gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
       config.preflight.github === undefined ? undefined : context.repositoryState?.(options.tag),
+      // A host that was left out is one of the site's still.
+      gatherSite({ config, environment: environmentOf(config, environmentName), workspace: context.workspace, signal }),
       // Not all at once: the time a connection takes is measured, and the runner's processor is not what it should tell of.
       onEvery(environment.hosts, async (host) => {
         const started = performance.now();
@@ -45,7 +49,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
       }, { atOnce: 10 }),
     ]);
     const found = runPreflight({
-      config, environment: environmentName, hosts, runner, reporter, now: context.now(),
+      config, environment: environmentName, hosts, runner, site, reporter, now: context.now(),
       lookup: context.lookup,
       ...(github === undefined ? {} : { github }),
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),

@@ -5,6 +5,8 @@ import { variablesIn } from '../config/variables.js';
 import { UserError } from '../evidence/errors.js';
 import { renderJUnit } from '../evidence/junit.js';
 import type { Evidence } from '../evidence/record.js';
+import { gatherSite } from '../checks/gather/site.js';
+import { runSiteSmoke } from '../checks/run.js';
 import { planSmoke } from '../probe/plan.js';
 import { runSmoke } from '../probe/scenario.js';
 import { confirm } from './confirm.js';
@@ -51,7 +53,7 @@ export async function runSmokeOn(
 ): Promise<void> {
   const { config, environmentName, reporter, signal, workspace, lookup } = context;
   const scenarios = options.skipWithoutValues === true ? runnable(context) : config.smoke;
-  const records: Evidence[] = await runSmoke(scenarios, {
+  const answers: Evidence[] = await runSmoke(scenarios, {
     baseUrl: baseUrl(context, options.url),
     lookup,
     release,
@@ -61,6 +63,7 @@ export async function runSmokeOn(
     reporter,
     redactor: context.redactor,
   });
+  const records = [...answers, ...(options.skipWithoutValues === true || options.url !== undefined ? [] : await smokeOfTls(context))];
   if (options.junit !== undefined) {
     await mkdir(dirname(options.junit), { recursive: true });
     await writeFile(options.junit, renderJUnit(`smoke ${config.app} ${environmentName}`, records));
@@ -71,6 +74,13 @@ export async function runSmokeOn(
       remedy: `To go back: slipway rollback ${environmentName}`,
     });
   }
+}
+
+/** The TLS checks of preflight once more, where `preflight.tls.smoke` asks for them. A way back must not hang on them. */
+async function smokeOfTls({ config, environment, environmentName, workspace, signal, reporter, now }: RunContext): Promise<Evidence[]> {
+  if (!config.preflight.tls.smoke) return [];
+  const { tls = [], pages = [] } = await gatherSite({ config, environment, workspace, signal, families: ['tls'] });
+  return runSiteSmoke({ config, environment: environmentName, site: { tls, pages }, reporter, now: now() });
 }
 
 /**

@@ -7,10 +7,11 @@ import { settingsOf } from '../../src/checks/settings.js';
 import { githubCases } from './cases/github.js';
 import { hostCases } from './cases/host.js';
 import { runnerCases } from './cases/runner.js';
+import { NAME, PAGE, siteCases, TLS } from './cases/site.js';
 import { variableCases } from './cases/variables.js';
 import { configWith, contextWith, RUNNER, visitOf, type Case } from './support.js';
 
-const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases];
+const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases];
 
 function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
@@ -22,6 +23,9 @@ function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
       case 'runner': return check.run({ ...RUNNER, ...item.runner }, context);
       case 'github': return check.run(item.github ?? {}, context);
       case 'environment': return check.run(settingsOf(config, item.env, undefined, item.elsewhere), context);
+      case 'name': return check.run({ ...NAME, ...item.dns }, context);
+      case 'tls': return check.run({ ...TLS, ...item.tls }, context);
+      case 'page': return check.run({ ...PAGE, ...item.page }, context);
       case 'visit': return check.run(item.unreached ?? visitOf(item.facts, item.visit), context);
       case 'host': return check.run(visitOf(item.facts, item.visit), context);
     }
@@ -54,7 +58,7 @@ describe('the catalogue', () => {
     for (const { title, remedy, requirement } of catalogue) {
       expect(title).toMatch(/^(?:[A-Z]|npm |nginx |sudo |bash ).*[^.]$/);
       expect(remedy.length).toBeGreaterThan(20);
-      for (const row of requirement) expect(row).toMatch(/^PF-\d\d$/);
+      for (const row of requirement) expect(row).toMatch(/^(?:PF|TL|HC)-\d\d$/);
     }
   });
 

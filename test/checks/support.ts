@@ -2,6 +2,9 @@ import { loadConfig } from '../../src/config/load.js';
 import type { Config, HostConfig } from '../../src/config/schema.js';
 import type { HostFacts } from '../../src/checks/facts.js';
 import type { GitHubFacts } from '../../src/checks/github-facts.js';
+import type { NameFacts } from '../../src/checks/site-facts.js';
+import type { PageFacts } from '../../src/probe/page.js';
+import type { TlsFacts } from '../../src/probe/tls.js';
 import type { CheckContext, HostVisit, RunnerFacts } from '../../src/checks/model.js';
 
 export const NOW = new Date('2026-11-21T02:00:00Z');
@@ -62,6 +65,9 @@ export interface Case {
   readonly unreached?: HostVisit;
   readonly runner?: Partial<RunnerFacts>;
   readonly github?: GitHubFacts;
+  readonly dns?: Partial<NameFacts>;
+  readonly tls?: Partial<TlsFacts>;
+  readonly page?: Partial<PageFacts>;
   readonly release?: CheckContext['release'];
   readonly env?: Readonly<Record<string, string>>;
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { describeConfig } from '../../src/config/describe.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
+import type { VersionRange } from '../../src/config/version-range.js';
 
 const sample = readFileSync(join(import.meta.dirname, 'sample.yml'), 'utf8');
 
@@ -57,6 +58,7 @@ const meaning: Config = {
     envFile: 'config/.env',
     confirmWithin: 900_000,
     once: ['npm run migrate'],
+    maintenance: true,
     afterSwitch: ['rm -rf cache/pages'],
     installLimit: 1_200_000,
   },
@@ -162,6 +164,51 @@ const meaning: Config = {
     drain: 45_000,
     tls: { email: 'ops@example.com', certificate: '/etc/ssl/site.pem', key: '/etc/ssl/site.key' },
   },
+  databases: {
+    main: {
+      name: 'main',
+      engine: 'postgres',
+      url: '$DATABASE_URL',
+      tls: 'verify-full',
+      roles: ['jobs'],
+      directory: 'backend',
+      migrate: 'npm run migrate',
+      pending: 'npm run migrate:pending',
+      rollback: 'npm run migrate:down',
+      schemaVersion: 'npm run --silent migrate:version',
+      migrations: 'breaking',
+      migrateLimit: 600_000,
+      onFailure: 'restore',
+      expect: { version: expect.objectContaining({ text: '>=15' }) as unknown as VersionRange, tables: ['users'], rows: { tenants: 1 }, connections: 40, headroom: 0.1 },
+      backup: {
+        keep: { count: 5, daily: 7 },
+        compress: 'gzip',
+        age: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'],
+        copy: [
+          { s3: 's3://backups/shop', region: 'eu-central-1', accessKey: '$BACKUP_ID', secretKey: '$BACKUP_SECRET' },
+          { host: 'backup@192.0.2.9', hostKey: ['ssh-ed25519 AAAA'], folder: '/srv/backups/shop' },
+        ],
+        schedule: '02:00',
+        maxAge: 30 * 86_400_000,
+        minSize: 10_000_000,
+        shrink: 0.3,
+        limit: 7_200_000,
+      },
+      drill: { probes: ['SELECT count(*) FROM users'], maxAge: 35 * 86_400_000, restoreWithin: 14_400_000, dataAge: 90_000_000 },
+    },
+    uploads: {
+      name: 'uploads',
+      engine: 'files',
+      path: 'uploads',
+      directory: '.',
+      migrations: 'expand',
+      migrateLimit: 600_000,
+      onFailure: 'keep',
+      expect: { tables: [], rows: {}, headroom: 0.2 },
+      backup: { keep: { count: 3 }, compress: 'zstd', folder: '/var/backups/shop', copy: [], maxAge: 90_000_000, shrink: 0.5, limit: 7_200_000 },
+      drill: { probes: [] },
+    },
+  },
   preflight: {
     node: { text: '>=18.20.8', intervals: [{ from: [18, 20, 8] }] },
     npm: { text: '10', intervals: [{ from: [10, 0, 0], below: [11, 0, 0] }] },
@@ -220,6 +267,8 @@ const meaning: Config = {
       noSourceMaps: false,
       noConsole: true,
     },
+    dns: { names: [], resolvers: ['1.1.1.1', '8.8.8.8'], addresses: [], issuer: 'letsencrypt.org', maxTtl: 86_400_000, timeout: 3000 },
+    tls: { names: [], expiresBlock: 604_800_000, expiresWarn: 1_814_400_000, smoke: false, timeout: 5000 },
     severity: { 'preflight.resources.load': 'warn' },
   },
   smoke: [
@@ -334,10 +383,12 @@ describe('the smallest config', () => {
         envFile: '.env',
         confirmWithin: 600_000,
         once: [],
+        maintenance: false,
         afterSwitch: [],
         installLimit: 900_000,
       },
       services: {},
+      databases: {},
       preflight: {
         tools: [],
         os: [],

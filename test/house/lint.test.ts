@@ -15,7 +15,7 @@ const innocent: Record<string, string> = {
   'src/ssh/dial.ts': "import { user } from '../config/user.js';\nimport { mark } from '../evidence/mark.js';\n\nexport const dial = user + mark;\n",
   'src/config/user.ts': "import { mark } from '../evidence/mark.js';\n\nexport const user = mark;\n",
   'src/evidence/mark.ts': "export const mark = 'm';\n",
-  'src/probe/ask.ts': "export const ask = 'a';\n",
+  'src/services/ask.ts': "export const ask = 'a';\n",
   'src/github/log.ts': "import * as core from '@actions/core';\n\nexport const log = core.info;\n",
 };
 
@@ -25,7 +25,7 @@ const sinners: Record<string, { text: string; rule: string }> = {
   'src/host/upward.ts': { text: "export { stage } from '../release/stage.js';\n", rule: paths },
   'src/release/upward.ts': { text: "export { story } from '../commands/story.js';\n", rule: paths },
   'src/commands/upward.ts': { text: "export { log } from '../github/log.js';\n", rule: paths },
-  'src/checks/sibling.ts': { text: "export { ask } from '../probe/ask.js';\n", rule: paths },
+  'src/checks/sibling.ts': { text: "export { ask } from '../services/ask.js';\n", rule: paths },
   'src/services/sibling.ts': { text: "export { stage } from '../release/stage.js';\n", rule: paths },
   'src/config/outward.ts': { text: "export { dial } from '../ssh/dial.js';\n", rule: paths },
   'src/evidence/outward.ts': { text: "export { hold } from '../host/hold.js';\n", rule: paths },

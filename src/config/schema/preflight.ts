@@ -7,6 +7,7 @@ import { parseVersionRange, type VersionRange } from '../version-range.js';
 import { duration, port, relativePath, size, text, whole } from './fields.js';
 import { github } from './github.js';
 import { environmentName } from './names.js';
+import { dns, tls } from './preflight-site.js';
 import { oneOrMany, parsed, record, section, verbatim } from './section.js';
 
 /** Read as written: `18.20` without quotes is no 18.2. */
@@ -168,6 +169,8 @@ export const preflight = section(
       .prefault([])
       .meta({ description: 'Units or processes that must be active, such as a monitoring agent.' }),
     logs: z.array(log).prefault([]).meta({ description: 'Logs that must be growing.' }),
+    dns: dns.prefault({}),
+    tls: tls.prefault({}),
     env: environment.prefault({}),
     repository: repository.prefault({}),
     github: github.exactOptional(),
