@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { databaseReleaseRules } from './schema/database-rules.js';
 import { databases, type DatabaseInput } from './schema/databases.js';
 import { environments, type EnvironmentInput, type HostConfig } from './schema/environments.js';
 import type { expect } from './schema/expect.js';
@@ -64,7 +65,7 @@ const sections = section(
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },
-  { planned: ['watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules].forEach((rules) => rules(value, complain)) },
+  { planned: ['watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules, databaseReleaseRules].forEach((rules) => rules(value, complain)) },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

@@ -43,7 +43,7 @@ export const backup = section('How backups are made and kept.', {
   folder: text('Another folder on the host for backups, such as one on a disk of its own. Default: .slipway/backups in the root.', '/var/backups/salessync').exactOptional(),
   copy: oneOrMany(target).prefault([]).meta({ description: 'Where good backups are copied to.' }),
   'before-deploy': z.boolean().exactOptional().meta({ description: 'Back up before each deploy. Default: when there is a `migrate`.' }),
-  schedule: text('When the host backs up by itself: HH:MM (UTC), or five fields of cron.', '02:00', '0 */6 * * *').exactOptional(),
+  schedule: text('When the host backs up by itself: HH:MM, or five fields of cron; UTC.', '02:00', '0 */6 * * *').exactOptional(),
   'max-age': lifetime('A newest good backup that is older than this fails preflight.').prefault('25h'),
   'min-size': size('A dump that is smaller than this (before compression) is refused.').exactOptional(),
   shrink: parsed<number>(parsePercentage, formatPercentage, 'A dump that has shrunk by more than this against the last good one is refused.', ['50%']).prefault('50%'),

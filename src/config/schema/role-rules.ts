@@ -1,11 +1,12 @@
 import { didYouMean } from '../wording.js';
 import type { Complain, Loose } from './section.js';
 
-/** Every role of a service is held by a host of each environment: a misspelt one would be a service that runs nowhere. */
+/** Every role of a service or database is held by a host of each environment: a misspelt one would be something that is nowhere. */
 export function roleRules(value: Loose, complain: Complain): void {
   const environments = mappings(value['environments']).map(([name, environment]) => ({ name, hosts: hostRoles(environment['hosts']) }));
   const everywhere = new Set(environments.flatMap(({ hosts }) => hosts.flatMap((roles) => roles ?? [])));
-  for (const [service, { roles }] of mappings(value['services'])) {
+  const wanting = ['services', 'databases'].flatMap((section) => mappings(value[section]).map(([name, { roles }]) => ({ section, name, roles })));
+  for (const { section, name, roles } of wanting) {
     for (const [index, role] of texts(roles).entries()) {
       if (everywhere.has(role) && environments.every(({ hosts }) => isHeld(role, hosts))) continue;
       const lacking = environments.find(({ hosts }) => !isHeld(role, hosts));
@@ -13,7 +14,7 @@ export function roleRules(value: Loose, complain: Complain): void {
       // A host that names no roles has all of them; even so a word that is nearly one of the others was meant to be it.
       if (lacking === undefined && near === '') continue;
       const known = [...everywhere].join(', ');
-      complain(['services', service, 'roles', index], `must be a role of a host${lacking === undefined ? '' : ` in ${lacking.name}`} (${known}); is \`${role}\`${near}`);
+      complain([section, name, 'roles', index], `must be a role of a host${lacking === undefined ? '' : ` in ${lacking.name}`} (${known}); is \`${role}\`${near}`);
     }
   }
 }
