@@ -139,6 +139,27 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     expect(spawnSync('grep', ['-rlF', PASSPHRASE, ground.root], { encoding: 'utf8' })).toMatchObject({ status: 1, stdout: '' });
   });
 
+  test('another passphrase is known for what it is also where nothing is compressed and nothing checks the dump', async () => {
+    const release = join(ground.root, 'releases/one');
+    await mkdir(release, { recursive: true });
+    await writeFile(join(release, 'store'), 'as it is\n');
+    execFileSync('ln', ['-sfn', 'releases/one', join(ground.root, 'current')]);
+    const own = { engine: 'command', path: undefined, dump: 'cat store', restore: 'cat > store', backup: { passphrase: '$PHRASE', compress: 'none' } };
+    for (const [settings, name] of [[own, 'own'], [{ backup: own.backup }, 'main']] as const) {
+      const store = await data(settings, name);
+      const { id } = await store.create({ why: 'manual' });
+      for (const attempt of [() => store.verify(id, 'another'), () => store.restore(id, { key: 'another' }), () => store.drill(id, { probes: [], key: 'another' })]) {
+        const failure = await failureOf(attempt());
+        expect(failure.code).toBe(EXIT.notWhole);
+        expect(failure.message).toContain('the passphrase does not open it');
+      }
+      expect((await store.list()).backups).toMatchObject([{ id, state: 'good' }]);
+      expect(await store.verify(id)).toMatchObject({ level: 'whole' });
+    }
+    expect(await readFile(join(release, 'store'), 'utf8')).toBe('as it is\n');
+    expect(sql(live, 'SELECT count(*) FROM users')).toBe('500');
+  });
+
   test('encrypted by age: without the key the archive is read back sealed, with it whole, with another it is refused', async () => {
     const key = execFileSync('age-keygen', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     const recipient = /public key: (\S+)/.exec(key)?.[1] ?? '';
@@ -312,6 +333,13 @@ if (missing.length === 0) describe('keep', () => {
     expect(kept.filter((age) => age === 71)).toEqual([]);
     expect(kept).toContain(70);
     expect(kept).toContain(110);
+  });
+  test('nothing is deleted while a restore is half done: what it needs may be old', async () => {
+    await made('1', '2', '3');
+    await writeFile(join(place(), 'restoring'), 'id\told\nsafety\tnew\n');
+    const { keep } = (await configOf({ backup: { keep: 1 } }, 'main')).databases['main']!.backup;
+    expect((await failureOf((await data()).prune(keep, false))).code).toBe(EXIT.halfRestored);
+    expect((await readdir(place())).filter((name) => /^\d/.test(name))).toHaveLength(3);
   });
   test('of weeks the newest stays', async () => {
     await made('0', '7', '14', '21');

@@ -59,6 +59,7 @@ mv "$work/archive" "$work/new/archive"
   printf 'began\t%s\nepoch\t%s\nended\t%s\nduration\t%s\n' "$began" "$epoch" "$(now_iso)" "$(($(ms) - since))"
   printf 'live\t%s\nsize\t%s\nstored\t%s\nsum\t%s\n' "$live" "$size" "$(wc -c <"$work/new/archive")" "$(cut -d ' ' -f 1 "$work/sum")"
   printf 'compress\t%s\nencrypt\t%s\n' "${p_compress:-none}" "$(encryption)"
+  if [ "$(encryption)" = openssl ]; then printf 'key-check\t%s\n' "$(key_check)"; fi
   printf 'server\t%s\nclient\t%s\n' "$(printf '%s' "$versions" | cut -f 1)" "$(printf '%s' "$versions" | cut -f 2)"
   printf 'release\t%s\nwhy\t%s\n' "${p_release:-$(current_id)}" "${p_why:-manual}"
   if [ -n "${p_schema:-}" ]; then printf 'schema\t%s\n' "$p_schema"; fi

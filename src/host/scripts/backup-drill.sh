@@ -9,15 +9,17 @@ choose "${3:-}"
 [ "$(state_of "$id")" != bad ] || fail 32 "the backup $id of $database is bad: $(head -n 1 "$backup/bad")"
 whole_archive "$backup" || fail 31 "the backup $id of $database is not good: $damage"
 may_open "$backup" || fail 31 "the backup $id of $database is encrypted, and no key was given: a drill must open it (backup-key, --key)"
+if wrong_passphrase "$backup"; then fail 31 "the backup $id of $database was not drilled: $damage"; fi
 engine_version >/dev/null || fail 1 "$database does not answer as it should (see above)"
 age=$(($(date +%s) - $(manifest_field "$backup/manifest" epoch)))
 
 # The scratch copy takes the room the data takes.
 size=$(manifest_field "$backup/manifest" size)
-if [ "$(engine_kind)" = sqlite ]; then
+case $(engine_kind) in sqlite | tar)
   free=$(df -P -B1 "$folder" | awk 'NR == 2 { print $4 }')
   if [ "$free" -lt $((size + 33554432)) ]; then fail 36 "no room for the scratch copy of $database: $size bytes are needed in $folder, $free are free"; fi
-fi
+  ;;
+esac
 
 name=$(scratch_name)
 printf '%s\n' "$name" >>"$folder/.scratch" || fail 36 "cannot write to $folder: is the disk full?"

@@ -6,6 +6,8 @@
 # Says `removed<TAB>ID` …, then `kept<TAB>N`.
 read_parameters
 enter_backups "$1" "$2" 'deleting old backups'
+# The one it takes back, and its safety backup, are needed until a restore has come to its end.
+if [ "$3" = apply ]; then refuse_half; fi
 ids | while IFS= read -r one; do
   printf '%s %s %s\n' "$one" "$(state_of "$one")" "$(manifest_field "$folder/$one/manifest" epoch)"
 done | sort -r | awk -v now="$(date +%s)" -v count="${p_keep_count:-}" -v age="${p_keep_age:-}" -v daily="${p_keep_daily:-}" -v weekly="${p_keep_weekly:-}" -v monthly="${p_keep_monthly:-}" '
