@@ -84,24 +84,33 @@ leave_backups() {
 # look_at ROOT DATABASE: like enter_backups for a script that only reads: no lock, nothing is kept.
 look_at() {
   enter "$1"
-  place_of "$2"
+  look_in "$2"
+  if has_engine; then engine_open || fail 5 "the credentials of $database could not be prepared"; fi
+}
+# look_in DATABASE: a private $work for a look, where $state is known.
+look_in() {
+  place_of "$1"
   umask 077
   work=$(mktemp -d "${TMPDIR:-/tmp}/slipway-look-XXXXXX") || fail 36 'there is no room for a temporary folder'
   trap 'end_descendants "$$"; rm -rf "$work"' EXIT
   trap 'exit 143' TERM INT
-  if has_engine; then engine_open || fail 5 "the credentials of $database could not be prepared"; fi
 }
 
 # need_tools: what the engine, the compression and the encryption need is here, or its package is named.
 need_tools() {
+  find_lacking
+  if [ -n "$lacking" ]; then fail 5 "missing on this host:$lacking"; fi
+}
+# find_lacking: those that are not here, each with its package, become $lacking.
+find_lacking() {
   lacking=
   case ${p_compress:-none} in zstd | gzip) tools=$p_compress ;; *) tools= ;; esac
   if [ -n "${p_recipients:-}" ]; then tools="$tools age"; elif [ -n "${p_passphrase:-}" ]; then tools="$tools openssl"; fi
   for tool in $(engine_tools) $tools; do
-    if ! command -v "$tool" >/dev/null 2>&1 && ! tool_elsewhere "$tool"; then lacking="$lacking $tool ($(package_of "$tool"))"; fi
+    has_tool "$tool" || lacking="$lacking $tool ($(package_of "$tool"))"
   done
-  if [ -n "$lacking" ]; then fail 5 "missing on this host:$lacking"; fi
 }
+has_tool() { command -v "$1" >/dev/null 2>&1 || tool_elsewhere "$1"; }
 # Debian keeps the clients of each version of PostgreSQL in a folder of their own; the engine finds them.
 tool_elsewhere() { ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1; }
 package_of() {
@@ -164,6 +173,24 @@ limited() {
   fi
   return "$code"
 }
+
+# in_release COMMAND [FOLDER]: a command of the team's in the live release, under `bash -euo pipefail` where there is bash; standard
+# input and output are its own. What the environment file sets cannot get in the way of our names.
+in_release() (
+  at_root=$root
+  text=$1
+  cd "$at_root/current" 2>/dev/null || { echo 'slipway: there is no live release to run it in' >&2; exit 1; }
+  cd "${2:-.}" || exit 1
+  set -- "$at_root" "$(current_id)" "$text" "$at_root/current/${p_env_file:-.env}"
+  own_locale
+  set -a
+  # shellcheck disable=SC1090
+  if [ -f "$4" ]; then . "$4"; fi
+  set +a
+  export SLIPWAY_ROOT="$1" SLIPWAY_RELEASE="$2"
+  if command -v bash >/dev/null; then exec bash --norc -euo pipefail -c "$3"; fi
+  exec sh -eu -c "$3"
+)
 
 # --- pipes -------------------------------------------------------------------------------------------------------
 # POSIX sh tells only how the last part of a pipe ended. `part NAME COMMAND…` keeps each failure; pipe_ok fails when there is one.
@@ -244,18 +271,6 @@ expand_as() {
     gzip) gzip -d -c ;;
     *) cat ;;
   esac
-}
-
-# OpenSSL cannot tell a wrong passphrase: what it makes of an archive is noise, which only a compression would notice. So the
-# manifest keeps one known word, encrypted as the archive is.
-key_check() { printf 'slipway' | secret_at_3 "$p_passphrase" cipher -e -salt -a -A; }
-# wrong_passphrase BACKUP-FOLDER: succeeds when the passphrase given is not the archive's.
-wrong_passphrase() {
-  known=$(manifest_field "$1/manifest" key-check)
-  [ -n "$known" ] || return 1
-  word=$(printf '%s\n' "$known" | secret_at_3 "${p_passphrase:-}" cipher -d -a -A 2>/dev/null | tr -d '\000') || :
-  [ "$word" != slipway ] || return 1
-  damage='the passphrase does not open it'
 }
 
 # may_open BACKUP-FOLDER: whether there is a key here for it.
@@ -362,10 +377,6 @@ verify_backup() {
   blame=archive level=sealed
   whole_archive "$1" || return 1
   if ! may_open "$1"; then return 0; fi
-  if wrong_passphrase "$1"; then
-    blame=key
-    return 1
-  fi
   level=whole
   pipe_begin
   unseal "$1" | part count dd bs=1M 2>"$work/counted" | part scan engine_scan 2>"$work/scanned" || :

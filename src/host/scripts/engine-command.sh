@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A team's own commands. They run in the live release with its environment, under `bash -euo pipefail` where there is bash.
+# A team's own commands. They run in the live release with its environment (in_release).
 engine_tools() { :; }
 engine_kind() { echo dump; }
 # What a command does to the data when it is killed, nobody knows.
@@ -13,21 +13,6 @@ engine_size() {
 }
 
 own_command() { printf '%s' "$1" | base64 -d; }
-# in_release COMMAND: standard input and output are its own. What the environment file sets cannot get in the way of our names.
-in_release() (
-  at_root=$root
-  text=$1
-  cd "$at_root/current" 2>/dev/null || { echo 'slipway: there is no live release to run it in' >&2; exit 1; }
-  set -- "$at_root" "$(current_id)" "$text" "$at_root/current/${p_env_file:-.env}"
-  own_locale
-  set -a
-  # shellcheck disable=SC1090
-  if [ -f "$4" ]; then . "$4"; fi
-  set +a
-  export SLIPWAY_ROOT="$1" SLIPWAY_RELEASE="$2"
-  if command -v bash >/dev/null; then exec bash --norc -euo pipefail -c "$3"; fi
-  exec sh -eu -c "$3"
-)
 
 engine_dump() {
   in_release "$(own_command "${p_dump_b64:-}")" || return 1
