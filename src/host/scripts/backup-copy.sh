@@ -11,7 +11,13 @@ choose "${3:-}"
 [ ! -e "$backup/bad" ] || fail 32 "the backup $id of $database is bad, so it is not copied: $(head -n 1 "$backup/bad")"
 
 noted() { cut -f 2- "$backup/copied" 2>/dev/null | grep -qxF -- "$1"; }
-note() { noted "$1" || { cat "$backup/copied" 2>/dev/null; printf '%s\t%s\n' "$(now_iso)" "$1"; } | mark_backup "$id" copied; }
+note() {
+  if noted "$1"; then return 0; fi
+  {
+    if [ -f "$backup/copied" ]; then cat "$backup/copied"; fi
+    printf '%s\t%s\n' "$(now_iso)" "$1"
+  } | mark_backup "$id" copied || fail 36 "the copy to $1 is made, and that could not be written down"
+}
 
 if [ "$4" = note ]; then
   note "$target"
