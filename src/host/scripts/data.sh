@@ -273,6 +273,18 @@ expand_as() {
   esac
 }
 
+# OpenSSL cannot tell a wrong passphrase: what it makes of an archive is noise, which only a compression would notice. So the
+# manifest keeps one known word, encrypted as the archive is.
+key_check() { printf 'slipway' | secret_at_3 "$p_passphrase" cipher -e -salt -a -A; }
+# wrong_passphrase BACKUP-FOLDER: succeeds when the passphrase given is not the archive's.
+wrong_passphrase() {
+  known=$(manifest_field "$1/manifest" key-check)
+  [ -n "$known" ] || return 1
+  word=$(printf '%s\n' "$known" | secret_at_3 "${p_passphrase:-}" cipher -d -a -A 2>/dev/null | tr -d '\000') || :
+  [ "$word" != slipway ] || return 1
+  damage='the passphrase does not open it'
+}
+
 # may_open BACKUP-FOLDER: whether there is a key here for it.
 may_open() {
   case $(manifest_field "$1/manifest" encrypt) in
@@ -377,6 +389,10 @@ verify_backup() {
   blame=archive level=sealed
   whole_archive "$1" || return 1
   if ! may_open "$1"; then return 0; fi
+  if wrong_passphrase "$1"; then
+    blame=key
+    return 1
+  fi
   level=whole
   pipe_begin
   unseal "$1" | part count dd bs=1M 2>"$work/counted" | part scan engine_scan 2>"$work/scanned" || :
