@@ -400,6 +400,8 @@ describe('the smallest config', () => {
         env: { required: [], strong: [], strongBits: 128, forbid: {}, types: {}, values: {}, cors: [] },
         repository: { branch: 'main', secrets: true, secretsExcept: [] },
         tests: [],
+        dns: { names: [], resolvers: ['1.1.1.1', '8.8.8.8'], addresses: [], issuer: 'letsencrypt.org', maxTtl: 86_400_000, timeout: 3000 },
+        tls: { names: [], expiresBlock: 604_800_000, expiresWarn: 1_814_400_000, smoke: false, timeout: 5000 },
         severity: {},
       },
       smoke: [],
