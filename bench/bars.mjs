@@ -27,7 +27,7 @@ const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 const count = (number) => number.toLocaleString('en-US');
 
 /** @returns {Bar[]} for the parts that were run */
-export function bars({ deploy, hosts, load, start }) {
+export function bars({ deploy, hosts, load, start, data }) {
   const found = [];
   const add = (id, what, bar, value, limit, text, why) => {
     // What was not measured in this run has no verdict.
@@ -82,6 +82,15 @@ export function bars({ deploy, hosts, load, start }) {
     const took = median(start.samples.filter(({ what }) => what === 'action').map(({ ms }) => ms));
     add('start', 'start of an action', '≤ 150 ms', took, 150, `${took.toFixed(0)} ms`);
     add('bundle', 'shared bundle', '≤ 3 MB', start.bundle.bytes, 3e6, `${(start.bundle.bytes / 1e6).toFixed(2)} MB`);
+  }
+  if (data) {
+    const took = (engine, way, name) => median(data.samples.filter((one) => one.engine === engine && one.way === way && one.what === 'create').map((one) => one[name]));
+    for (const [engine, title, other] of [['postgres', 'PostgreSQL', 'pg-custom'], ['sqlite', 'SQLite', 'lite-zstd']]) {
+      const [mine, theirs] = [took(engine, 'slipway', 'made'), took(engine, other, 'ms')];
+      add(`data-${engine}`, `backup of 1 GB ${title} under writes, until the archive is on the disk`, `≤ 1.2 × ${data.titles[other]}`, mine / theirs, 1.2, `${(mine / theirs).toFixed(2)} × (${seconds(mine)} : ${seconds(theirs)})`);
+    }
+    const peak = Math.max(...data.samples.map((sample) => sample.peak));
+    add('data-memory', 'backup, verify and drill of 1 GB, memory of the process at its peak', '≤ 200 MB', peak, 200e6, `${(peak / 1e6).toFixed(0)} MB`);
   }
   return found;
 }

