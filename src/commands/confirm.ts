@@ -28,5 +28,5 @@ export async function confirm(context: RunContext, members: readonly Member[], r
 }
 
 function blank(id: string, begun: string): ReleaseRecord {
-  return { id, state: 'good', present: true, slot: undefined, digest: undefined, commit: undefined, begun, by: undefined, reason: undefined };
+  return { id, state: 'good', present: true, slot: undefined, digest: undefined, commit: undefined, begun, by: undefined, reason: undefined, data: [] };
 }

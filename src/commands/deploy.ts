@@ -12,6 +12,9 @@ import { describeSwitch, startOrder } from '../services/render.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
 import { withRelease, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
+import { DataDeploy } from './migrate.js';
+import { resume } from './pause.js';
+import { mayClose, planData } from './plan-data.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runAfterSwitch } from './after-switch.js';
 import { runOnce } from './once.js';
@@ -45,28 +48,51 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   if (before !== undefined && before !== '') outputs.previousRelease = before;
   for (const { name, findings } of members) outputs.hosts.set(name, { before: findings.current, after: findings.current });
 
+  const data = await DataDeploy.begin(context, members);
   const begun = new Set<Member>();
   const renewed = new Set<Member>();
   try {
     await reporter.group(`Stage ${release}`, () => stageAll(context, members, deltas, release, prepared, begun));
     await reporter.group('Install', () => installOn(context, members, release));
+    // Only nginx can show the page of a closed site, and only when it knows the site.
+    if (data.mayClose) await bringSite(context, members, release, renewed);
+    await data.run(release);
     await runOnce(context, members, release);
     throwIfStopped(context.signal);
-    await bringSite(context, members, release, renewed);
+    if (!data.mayClose) await bringSite(context, members, release, renewed);
   } catch (error) {
+    const said = await takeDataBack(context, data, release, error);
     await followWithSite(context, [...renewed], ({ findings }) => findings.current);
     await undo(context, [...begun], release);
-    throw error;
+    throw said;
   }
   await reporter.group(`Switch to ${release}`, async () => {
-    await switchAll(context, members, release);
-    await afterSwitch(context, members, release);
+    await switchAll(context, members, release, 'deploy', data.closed);
+    await afterSwitch(context, members, release, data.closed);
+    await data.settle(release);
   }).catch(async (error: unknown) => {
+    const said = await takeDataBack(context, data, release, error);
     // What is live again has routes of its own.
     await followWithSite(context, [...renewed], ({ findings }) => findings.current);
-    throw error;
+    throw said;
   });
+  // A host that an earlier run has left closed, and whose services did not start again, is mended by this release.
+  if (members.some(({ findings }) => findings.paused !== undefined)) await resume(context, members);
   await reporter.group('Confirm', () => confirmOrWait(context, members, release));
+}
+
+/** The release is not live: its data must not be either. Returns the error that ends the run, with what became of the data. */
+async function takeDataBack(context: RunContext, data: DataDeploy, release: string, cause: unknown): Promise<unknown> {
+  if (!(cause instanceof UserError)) return cause;
+  try {
+    const closed = data.closed;
+    const said = await data.takeBack(release);
+    if (closed && context.outputs.outcome !== undefined) context.outputs.outcome += '; the data was brought back, the site is open';
+    return said.length === 0 ? cause : new UserError([cause.message, ...said].join('\n'), { cause, ...(cause.remedy === undefined ? {} : { remedy: cause.remedy }) });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return new UserError(`${cause.message}\nTHE DATA COULD NOT BE BROUGHT BACK, and the site stays closed: ${why}`, { cause: error, remedy: `Look at the host now; the next deploy or rollback of ${context.environmentName} tries again.` });
+  }
 }
 
 /**
@@ -140,13 +166,13 @@ async function installOn(context: RunContext, members: readonly Member[], releas
 }
 
 /** The team's commands that belong to the switch (clearing caches, telling a CDN). When one fails, every host goes back. */
-async function afterSwitch(context: RunContext, members: readonly Member[], release: string): Promise<void> {
+async function afterSwitch(context: RunContext, members: readonly Member[], release: string, paused: boolean): Promise<void> {
   if (context.config.release.afterSwitch.length === 0) return;
   try {
     await runAfterSwitch(context, members, release);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const left = await switchBack(context, members, release, 'a command after the switch failed');
+    const left = await switchBack(context, members, release, 'a command after the switch failed', paused);
     context.outputs.switched = left.size > 0;
     context.outputs.outcome = `a command after the switch to ${release} failed; ${left.size === 0 ? 'went back to the release before it' : `COULD NOT GO BACK on ${[...left.keys()].map(({ name }) => name).join(', ')}`}`;
     for (const member of members) if (!left.has(member)) context.outputs.hosts.set(member.name, { before: member.findings.current, after: member.findings.current });
@@ -186,12 +212,13 @@ async function planDeploy(context: RunContext, session: FleetSession, prepared: 
       reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(contentBytes(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
       for (const service of Object.values(services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
       if (member === session.members[0]) for (const command of config.release.once) reporter.step(name, `on this host only: ${command}`);
+      for (const text of planData(context, session.members, member)) reporter.step(name, text);
       for (const text of planSite(context, member)) reporter.step(name, text);
       reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
       for (const service of startOrder(services)) reporter.step(name, `${service.name}: ${describeSwitch(service, config.site)}`);
       for (const command of config.release.afterSwitch) reporter.step(name, `after the switch: ${command}`);
       const target = revertTarget(findings.history, findings.current);
-      if (target !== '') reporter.step(name, `unless confirmed within ${formatDuration(config.release.confirmWithin)}, go back to ${target} by itself`);
+      if (target !== '' && !mayClose(context)) reporter.step(name, `unless confirmed within ${formatDuration(config.release.confirmWithin)}, go back to ${target} by itself`);
       const prune = toPrune(findings.history, findings.current, config.release.keep);
       if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
       context.outputs.hosts.set(name, { before: findings.current, after: findings.current });

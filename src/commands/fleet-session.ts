@@ -7,6 +7,7 @@ import { onePerContent } from '../release/deltas.js';
 import { connectAll, onEvery, type Member, type Pace } from '../release/fleet.js';
 import { recover } from '../release/recover.js';
 import { connect } from '../ssh/connect.js';
+import { recoverData } from './recover-data.js';
 import { unreachable } from './unreachable.js';
 import { recorded, type RunContext } from './run-context.js';
 
@@ -90,10 +91,10 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
   const owner = `${context.author.actor} ${context.author.run}`;
   let recovered = false;
   const share = sharing();
-  const members = await onEvery(hosts, async (host) => {
+  const taken = await onEvery(hosts, async (host) => {
     const take = (): ReturnType<RemoteHost['take']> =>
       host.take(context.leaseToken, owner, wantManifest, context.signal, (text) => context.reporter.line(host.name, text));
-    let findings = await recorded(
+    const findings = await recorded(
       context,
       { id: `${context.phase}.lease`, phase: context.phase, title: 'One run at a time', subject: host.name, expected: 'the lease is free' },
       async () => {
@@ -109,18 +110,27 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
       (found) => ({ observed: found.current === '' ? 'lease taken; no release is live' : `lease taken; ${found.current} is live` }),
     );
     if (findings.history.unreadable > 0) context.reporter.warn(`${host.name}: ${findings.history.unreadable} lines of the journal cannot be read and were passed over`);
-    const repaired = await recover(host, findings, context.now().toISOString(), (line) => context.reporter.line(host.name, line));
-    for (const text of repaired.said) {
-      context.reporter.warn(`${host.name}: ${text}`);
-      context.reporter.evidence({
-        id: `${context.phase}.recovery`, phase: context.phase, title: 'What a dead run left', subject: host.name, status: 'warn',
-        expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
-      });
-    }
+    return { name: host.name, host, findings };
+  }, OPENING);
+  const found = (host: string, text: string): void => {
+    context.reporter.warn(`${host}: ${text}`);
+    context.reporter.evidence({
+      id: `${context.phase}.recovery`, phase: context.phase, title: 'What a dead run left', subject: host, status: 'warn',
+      expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
+    });
+  };
+  // The data first: a release that is gone back to must find what it knows.
+  const data = await recoverData(context, taken);
+  for (const { host, text } of data.said) found(host, text);
+  const members = await onEvery(taken, async (member) => {
+    const { host } = member;
+    let { findings } = member;
+    const repaired = await recover(host, findings, context.now().toISOString(), (line) => context.reporter.line(host.name, line), data.shut.get(member));
+    for (const text of repaired.said) found(host.name, text);
     if (findings.history.releases.some(({ id, state }) => id === findings.current && state === 'active')) {
       context.reporter.step(host.name, `found ${findings.current} live and never confirmed${findings.armed === undefined || findings.armed.secondsLeft < 0 ? '' : `; the host goes back to ${findings.armed.target} in ${findings.armed.secondsLeft} s`}`);
     }
-    if (repaired.switched || findings.history.unfinished.length > 0) findings = await host.look(wantManifest);
+    if (repaired.switched || findings.history.unfinished.length > 0 || findings.paused !== undefined || data.said.length > 0) findings = await host.look(wantManifest);
     recovered ||= repaired.switched;
     return { name: host.name, host, findings: share(findings) };
   }, OPENING);

@@ -8,6 +8,8 @@ import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from '
 import { runAfterSwitch } from './after-switch.js';
 import { recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
+import { resume } from './pause.js';
+import { DataRollback, RESTORE_DATABASE, type RestoreDatabase } from './rollback-data.js';
 import { followWithSite } from './site.js';
 import { switchAll } from './switch.js';
 
@@ -16,6 +18,10 @@ export interface RollbackOptions {
   readonly release?: string | undefined;
   /** Why: kept in the journal. */
   readonly reason?: string | undefined;
+  /** What becomes of the data: true, down or false; without it the data is left alone where the target runs on it. */
+  readonly restoreDatabase?: string | undefined;
+  /** What opens encrypted backups. */
+  readonly backupKey?: string | undefined;
 }
 
 /**
@@ -24,9 +30,13 @@ export interface RollbackOptions {
  * @throws UserError when nothing could be changed or when what is live now does not pass; `context.outputs` says which.
  */
 export async function rollback(context: RunContext, options: RollbackOptions): Promise<void> {
+  dataChoice(options);
+  for (const line of (options.backupKey ?? '').split('\n')) if (line.trim() !== '' && !line.startsWith('#')) context.redactor.add(line.trim());
   if (context.plan) {
     await lookingAtFleet(context, false, async (session) => {
       const target = await chooseTarget(context, session, options);
+      const data = await DataRollback.prepare(context, session.members, target, dataChoice(options), options.backupKey);
+      for (const { host, text } of data.plan) context.reporter.step(host, `would ${text}`);
       for (const { name, findings } of session.members) context.reporter.step(name, `would switch current from ${findings.current} to ${target} and restart its services`);
       context.outputs.switched = false;
       context.outputs.outcome = `plan only: a rollback would go to ${target}`;
@@ -57,18 +67,34 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
   const target = await reporter.group('Choose and prove the target', () => chooseTarget(context, session, options));
   outputs.release = target;
   const reason = options.reason ?? 'rolled back';
-  await reporter.group(`Switch back to ${target}`, () => switchAll(context, members, target, 'rollback'));
+  const data = await reporter.group('Does the data fit?', () => DataRollback.prepare(context, members, target, dataChoice(options), options.backupKey));
+  await data.bring(options.backupKey);
+  try {
+    await reporter.group(`Switch back to ${target}`, () => switchAll(context, members, target, 'rollback', data.moves));
+  } catch (error) {
+    throw await data.back(error, options.backupKey);
+  }
   outputs.outcome = `went back to ${target}`;
   await onEvery(members, ({ host, findings }) => {
     const leaving = findings.current;
     const marks: JournalEvent[] = leaving === '' || leaving === target ? [] : [{ event: 'bad', release: leaving, at: context.now().toISOString(), reason, by: context.author }];
     return host.finish(marks, [], { retire: true });
   });
+  context.outputs.outcome = `went back to ${target}${await data.settle()}`;
+  // A host that an earlier run has left closed, and whose services did not start again, is mended by this release.
+  if (!data.moves && members.some(({ findings }) => findings.paused !== undefined)) await resume(context, members);
   await followWithSite(context, members, () => target);
   // The site is back; a cache that could not be cleared is red, and no reason to leave the good release again.
   await runAfterSwitch(context, members, target);
   if (context.config.smoke.length > 0) await reporter.group('Smoke', () => runSmokeOn(context, target, { skipWithoutValues: true }));
   measure(context, performance.now() - started);
+}
+
+function dataChoice({ restoreDatabase: choice }: RollbackOptions): RestoreDatabase | undefined {
+  if (choice === undefined) return undefined;
+  const known = RESTORE_DATABASE.find((one) => one === choice);
+  if (known === undefined) throw new UserError(`there is no \`restore-database: ${choice}\``, { remedy: `One of: ${RESTORE_DATABASE.join(', ')}. Nothing was changed.` });
+  return known;
 }
 
 /** The time a rollback took against its budget (RB-06): over it is a warning, the site is back all the same. */

@@ -1,6 +1,7 @@
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
-import type { ServiceStatus } from '../host/remote-host.js';
+import type { Paused, ServiceStatus } from '../host/remote-host.js';
+import { appliedMigrations } from '../release/data-history.js';
 import type { ReleaseRecord } from '../host/journal.js';
 import { describeReverted } from '../release/recover.js';
 import { driftOf } from './drift.js';
@@ -19,6 +20,10 @@ export interface HostStatus {
   readonly reverts: { readonly to: string; readonly inSeconds: number } | undefined;
   /** What it has done by itself, as long as no run has begun anything since. */
   readonly reverted: string | undefined;
+  /** Since when its services are stopped for the data's sake, and why. */
+  readonly paused: Paused | undefined;
+  /** The schema of each database that a deploy has migrated, as the journal knows it. */
+  readonly schemas: readonly string[];
   readonly services: readonly ServiceStatus[];
   /** In what this host is not as it should be, or not as the others are; empty when it is. */
   readonly drift: readonly string[];
@@ -36,6 +41,11 @@ export async function status(context: RunContext): Promise<HostStatus[]> {
       unfinished: findings.history.unfinished.map(({ kind, release }) => `${kind} ${release}`),
       reverts: findings.armed === undefined || findings.armed.release !== findings.current ? undefined : { to: findings.armed.target, inSeconds: findings.armed.secondsLeft },
       reverted: findings.history.reverted === undefined ? undefined : describeReverted(findings.history.reverted),
+      paused: findings.paused,
+      schemas: Object.keys(context.config.databases).flatMap((name) => {
+        const last = appliedMigrations(findings.history, name).at(-1);
+        return last?.after === undefined ? [] : [`${name}: ${last.after}, by ${last.release}`];
+      }),
       services: findings.exists ? await host.status() : [],
     })),
   );

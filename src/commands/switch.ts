@@ -12,9 +12,10 @@ import { Timers } from './timers.js';
 /**
  * Switches all hosts, a deploy in batches: the next one follows once every host of a batch is healthy. When one is not, its
  * batch and those before it go back, and the rest is never switched.
+ * @param paused services are stopped, since the data fits this release alone: going back starts nothing, and no timer does so either.
  * @throws UserError saying what became of each host.
  */
-export async function switchAll(context: RunContext, members: readonly Member[], release: string, why: 'deploy' | 'rollback' = 'deploy'): Promise<void> {
+export async function switchAll(context: RunContext, members: readonly Member[], release: string, why: 'deploy' | 'rollback' = 'deploy', paused = false): Promise<void> {
   // Going back must not take longer for being careful: the release it goes to has served before.
   const groups = batches(members, why === 'deploy' ? context.environment.batch : undefined);
   const timers = new Timers(context, release);
@@ -23,21 +24,22 @@ export async function switchAll(context: RunContext, members: readonly Member[],
     const after = groups.slice(index + 1).flat();
     if (groups.length > 1) context.reporter.step('runner', `batch ${index + 1} of ${groups.length}: ${group.map(({ name }) => name).join(', ')}`);
     if (index > 0 && context.signal.aborted) {
-      await giveUp(context, members, release, { moved: before, failed: new Map(), rest: [...group, ...after], cause: 'stopped by a signal between two batches', why: 'the run was stopped' });
+      await giveUp(context, members, release, { paused, moved: before, failed: new Map(), rest: [...group, ...after], cause: 'stopped by a signal between two batches', why: 'the run was stopped' });
     }
-    const results = new Map(await onEvery(group, async (member) => [member, await settled(switchOne(context, member, release, member.findings.current, why))] as const));
-    for (const [member, { outcome }] of results) if (outcome === 'active') timers.armed(member);
+    const results = new Map(await onEvery(group, async (member) => [member, await settled(switchOne(context, member, release, member.findings.current, why, undefined, paused ? 'back' : undefined))] as const));
+    for (const [member, { outcome }] of results) if (outcome === 'active' && !paused) timers.armed(member);
     let failed: ReadonlyMap<Member, Failure> = new Map([...results].flatMap(([member, result]) => (result.outcome === 'active' ? [] : [[member, result] as const])));
     // The time of those that wait for their confirmation must not run out while others are still switched.
     if (failed.size === 0) failed = await timers.renew(index === groups.length - 1);
     if (failed.size === 0) continue;
-    await giveUp(context, members, release, { moved: [...before, ...group].filter((member) => !failed.has(member)), failed, rest: after, why: 'another host did not become healthy' });
+    await giveUp(context, members, release, { paused, moved: [...before, ...group].filter((member) => !failed.has(member)), failed, rest: after, why: 'another host did not become healthy' });
   }
   context.outputs.switched = true;
   for (const { name, findings } of members) context.outputs.hosts.set(name, { before: findings.current, after: release });
 }
 
 interface Trouble {
+  readonly paused: boolean;
   /** Hosts on which the release is live and healthy. */
   readonly moved: readonly Member[];
   readonly failed: ReadonlyMap<Member, Failure>;
@@ -48,9 +50,9 @@ interface Trouble {
 }
 
 /** Takes back what was switched, and says what became of each host. */
-async function giveUp(context: RunContext, members: readonly Member[], release: string, { moved, failed, rest, why, cause }: Trouble): Promise<never> {
+async function giveUp(context: RunContext, members: readonly Member[], release: string, { paused, moved, failed, rest, why, cause }: Trouble): Promise<never> {
   if (moved.length > 0) context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
-  const left = await switchBack(context, moved, release, why);
+  const left = await switchBack(context, moved, release, why, paused);
   for (const { name } of rest) {
     context.reporter.evidence({
       id: 'deploy.switch', phase: 'deploy', title: 'Traffic is on the release, its services are healthy', subject: name, status: 'skip',
@@ -71,12 +73,12 @@ async function giveUp(context: RunContext, members: readonly Member[], release: 
  * Takes hosts on which `release` is live back to what they ran before; the release is bad.
  * @returns the hosts on which that failed, and why.
  */
-export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string): Promise<ReadonlyMap<Member, Failure>> {
+export async function switchBack(context: RunContext, members: readonly Member[], release: string, reason: string, paused = false): Promise<ReadonlyMap<Member, Failure>> {
   const bad: JournalEvent = { event: 'bad', release, at: context.now().toISOString(), reason };
   const results = await onEvery(members, async (member) => {
     const back = async (): Promise<Activation> => {
-      const result = await switchOne(context, member, member.findings.current, '-', 'back', bad);
-      if (result.outcome === 'active') await member.host.finish([], [], { retire: true });
+      const result = await switchOne(context, member, member.findings.current, '-', 'back', bad, paused ? 'all' : undefined);
+      if (result.outcome === 'active' && !paused) await member.host.finish([], [], { retire: true });
       return result;
     };
     return [member, await settled(back())] as const;
@@ -102,6 +104,7 @@ export async function switchOne(
   previous: string,
   why: 'deploy' | 'rollback' | 'back',
   first?: JournalEvent,
+  paused?: SwitchOptions['paused'],
 ): Promise<Activation> {
   const { reporter } = context;
   const at = context.now().toISOString();
@@ -122,7 +125,7 @@ export async function switchOne(
           bad: previous === '-' ? { event: 'unhealthy', release: target, at, reason: 'a service did not become healthy' } : { event: 'bad', release: target, at, reason: 'a service did not become healthy' },
           back: previous === '-' ? undefined : { event: 'active', release: previous, at },
         },
-        switchOptions(context, member, why),
+        switchOptions(context, member, why, paused),
         (line) => sayActivation(reporter, member.name, line),
       );
       if (result.outcome !== 'active') {
@@ -139,7 +142,8 @@ export async function switchOne(
 }
 
 /** Only a deploy waits for a confirmation; the way back leads to what was confirmed, and must be open when the site is down. */
-function switchOptions(context: RunContext, { findings }: Member, why: 'deploy' | 'rollback' | 'back'): SwitchOptions {
+function switchOptions(context: RunContext, { findings }: Member, why: 'deploy' | 'rollback' | 'back', paused: SwitchOptions['paused']): SwitchOptions {
+  if (paused !== undefined) return { siteMustAnswer: why === 'deploy', paused };
   if (why !== 'deploy') return { siteMustAnswer: false };
   const target = revertTarget(findings.history, findings.current);
   const seconds = Math.ceil(context.config.release.confirmWithin / 1000);

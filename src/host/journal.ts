@@ -23,6 +23,28 @@ interface Common {
 /** Why `current` was moved: `back` by the run that failed, `revert` by the host itself. */
 export type SwitchReason = 'deploy' | 'rollback' | 'back' | 'recovery' | 'revert';
 
+/** What happened to a database's data; on the host that it belongs to. */
+export interface DataStep {
+  /** The database's name in slipway.yml. */
+  readonly database: string;
+  /**
+   * `begun`: migrations are about to run; `saved`: backed up, there was nothing to migrate; `failed`: left as it is;
+   * `restoring`, `restored`: a backup takes the place of what was there; `reverted`: the team's own way back has run;
+   * `settled`: the release that the data belongs to is live everywhere, so that nothing is undone any more.
+   */
+  readonly outcome: 'begun' | 'saved' | 'migrated' | 'failed' | 'restoring' | 'restored' | 'reverted' | 'settled';
+  readonly migrations: 'expand' | 'breaking';
+  /** The backup from before this step; of a restore, the one that is brought back. */
+  readonly backup?: string;
+  /** Goes back when the run dies before `towards` is live. Only where nobody could write meanwhile. */
+  readonly undo?: string;
+  /** The release that is to be live at the end. */
+  readonly towards?: string;
+  /** The version of the schema before and after. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
 export type JournalEvent =
   /** A deploy has begun to send this release. */
   | (Common & { readonly event: 'begin'; readonly commit?: string })
@@ -41,6 +63,8 @@ export type JournalEvent =
   | (Common & { readonly event: 'unhealthy'; readonly reason: string })
   /** A dead run's traces of this release were removed by a later one. */
   | (Common & { readonly event: 'undone'; readonly found: string })
+  /** The data of a database was saved, migrated or brought back for this release. */
+  | (Common & DataStep & { readonly event: 'data' })
   | (Common & { readonly event: 'removed' });
 
 export type ReleaseState = 'unfinished' | 'active' | 'good' | 'bad';
@@ -57,6 +81,16 @@ export interface ReleaseRecord {
   readonly begun: string;
   readonly by: Author | undefined;
   readonly reason: string | undefined;
+  /** What happened to the data for it, oldest first. Only the host of a database knows. */
+  readonly data: readonly DataRecord[];
+}
+
+/** One step on a database's data, as the journal tells it. */
+export interface DataRecord extends DataStep {
+  readonly release: string;
+  readonly at: string;
+  /** How many switches had come to their end before. */
+  readonly switches: number;
 }
 
 /** What a run that died left behind, for the next one to finish or undo. */
@@ -82,6 +116,10 @@ export interface History {
   readonly unfinished: readonly Unfinished[];
   /** The host went back by itself, and no run has come to know of it since. */
   readonly reverted: Reverted | undefined;
+  /** Each release as it became live, oldest first; the same one may do so again. */
+  readonly switches: readonly string[];
+  /** Every step on data, oldest first. */
+  readonly data: readonly DataRecord[];
   /** Lines that are not ours or are torn; reported, never guessed at. */
   readonly unreadable: number;
 }
@@ -92,7 +130,7 @@ export function journalLine(event: JournalEvent): string {
   return JSON.stringify({ event: name, release, ...rest });
 }
 
-type Draft = { -readonly [K in keyof ReleaseRecord]: ReleaseRecord[K] };
+type Draft = { -readonly [K in keyof Omit<ReleaseRecord, 'data'>]: ReleaseRecord[K] } & { data: DataRecord[] };
 
 /** Folds journal lines into the state of each release and what was left unfinished. Never throws. */
 export function readHistory(lines: Iterable<string>): History {
@@ -101,6 +139,8 @@ export function readHistory(lines: Iterable<string>): History {
   let switching: Extract<Unfinished, { kind: 'switching' }> | undefined;
   let leaving: { release: string; to: string; arrived: boolean } | undefined;
   let reverted: Reverted | undefined;
+  const switches: string[] = [];
+  const data: DataRecord[] = [];
   let unreadable = 0;
 
   for (const line of lines) {
@@ -110,6 +150,8 @@ export function readHistory(lines: Iterable<string>): History {
       unreadable += 1;
       continue;
     }
+    // Written by a newer Slipway: it says nothing that this one could act on.
+    if (event === 'unknown') continue;
     // Whatever a run does next, it has read the journal before.
     reverted = event.event === 'reverted' ? { release: event.release, to: event.to, at: event.at, reason: event.reason } : undefined;
     if (event.event === 'switching') {
@@ -139,6 +181,7 @@ export function readHistory(lines: Iterable<string>): History {
         break;
       case 'active':
         switching = undefined;
+        switches.push(event.release);
         if (leaving?.to === event.release) leaving.arrived = true;
         staging.delete(event.release);
         record.slot = event.slot ?? record.slot;
@@ -157,6 +200,7 @@ export function readHistory(lines: Iterable<string>): History {
         record.state = 'bad';
         record.reason = event.reason;
         switching = undefined;
+        switches.push(event.to);
         const back = releases.get(event.to);
         if (back !== undefined) back.slot = event.slot ?? back.slot;
         break;
@@ -174,6 +218,13 @@ export function readHistory(lines: Iterable<string>): History {
         record.present = false;
         staging.delete(event.release);
         break;
+      case 'data': {
+        const { event: _event, by: _by, ...step } = event;
+        const known = { ...step, switches: switches.length };
+        data.push(known);
+        record.data.push(known);
+        break;
+      }
     }
   }
   const unfinished: Unfinished[] = [...staging].map((release) => ({ kind: 'staging', release }));
@@ -182,7 +233,7 @@ export function readHistory(lines: Iterable<string>): History {
   if (leaving?.arrived === true && left !== undefined && left.state !== 'bad' && leaving.release !== leaving.to) {
     unfinished.push({ kind: 'leaving', release: leaving.release, to: leaving.to });
   }
-  return { releases: [...releases.values()], unfinished, reverted, unreadable };
+  return { releases: [...releases.values()], unfinished, reverted, switches, data, unreadable };
 }
 
 function newRecord(event: JournalEvent): Draft {
@@ -196,17 +247,20 @@ function newRecord(event: JournalEvent): Draft {
     begun: event.at,
     by: event.by,
     reason: undefined,
+    data: [],
   };
 }
 
-const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'reverted', 'unhealthy', 'undone', 'removed']);
+const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'reverted', 'unhealthy', 'undone', 'removed', 'data']);
 
-function parseEvent(line: string): JournalEvent | undefined {
+function parseEvent(line: string): JournalEvent | 'unknown' | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== 'object' || value === null) return undefined;
-    const { event, release, at, previous, to } = value as Record<string, unknown>;
-    if (typeof event !== 'string' || !EVENTS.has(event) || typeof release !== 'string' || typeof at !== 'string') return undefined;
+    const { event, release, at, previous, to, database, outcome } = value as Record<string, unknown>;
+    if (typeof event !== 'string' || typeof release !== 'string' || typeof at !== 'string') return undefined;
+    if (!EVENTS.has(event)) return 'unknown';
+    if (event === 'data' && (typeof database !== 'string' || typeof outcome !== 'string')) return undefined;
     if (event === 'switching' && typeof previous !== 'string') return undefined;
     if (event === 'reverted' && typeof to !== 'string') return undefined;
     return value as JournalEvent;

@@ -99,6 +99,11 @@ export interface SwitchOptions {
   readonly revert?: { readonly target: string; readonly seconds: number };
   /** A site that does not answer on the host stops the switch; else it is a warning. */
   readonly siteMustAnswer: boolean;
+  /**
+   * The services are paused, since what stands in the database does not fit the release that is gone back to: `back`: going
+   * back starts nothing; `all`: neither does the switch itself. `resume` starts them once the data is right.
+   */
+  readonly paused?: 'back' | 'all';
 }
 
 /**
@@ -205,10 +210,11 @@ export class RemoteHost {
   /**
    * Runs a command of the team's in a folder of a release: one that is not live yet, or the live one. It is ended with all its children when the
    * link is lost, when `signal` aborts, or after `limit` milliseconds.
+   * @param schemaTo what it finds in SLIPWAY_SCHEMA_TO: the version of the schema that is to be reached.
    */
-  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal, which: 'staged' | 'live' = 'staged'): Promise<ExecResult> {
+  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal, which: 'staged' | 'live' = 'staged', schemaTo = ''): Promise<ExecResult> {
     this.#lease?.assertHeld();
-    return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which], {
+    return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which, schemaTo], {
       label: 'run',
       holdInput: true,
       limit,
@@ -236,7 +242,7 @@ export class RemoteHost {
     const result = await this.#run(
       'activate',
       [release, previous, journalLine(lines.switching), journalLine(lines.active), journalLine(lines.bad), lines.back === undefined ? '' : journalLine(lines.back),
-        String(revert?.seconds ?? 0), revert?.target ?? '', siteMustAnswer ? 'must' : 'may'],
+        String(revert?.seconds ?? 0), revert?.target ?? '', siteMustAnswer ? 'must' : 'may', options.paused ?? 'none'],
       {
         input: this.#password(),
         idleLimit: SWITCH_SILENCE,

@@ -77,7 +77,10 @@ export function cli(argv: readonly string[]): void {
     .addOption(plan)
     .option('--release <id>', 'go back to this release')
     .option('--reason <text>', 'why; kept in the journal')
-    .action((name: string, options: Options & Arguments) => execute('rollback', name, options));
+    .option('--restore-database [choice]', 'with the data: true (the backup from before), down (the `rollback` command of the database), false (left alone, whether it fits or not)')
+    .option('--key <file>', 'what opens encrypted backups: the identity of age, or the passphrase (- for standard input)')
+    .action((name: string, options: Options & Omit<Arguments, 'restoreDatabase'> & { restoreDatabase?: string | true }) =>
+      execute('rollback', name, { ...options, restoreDatabase: options.restoreDatabase === undefined ? undefined : String(options.restoreDatabase) }));
   shared(program.command('go-live').description('preflight, deploy, smoke, and back again when smoke is red'))
     .addOption(plan)
     .option('--artifact <path>', 'a folder or tar that was put together elsewhere')

@@ -16,6 +16,7 @@ export interface Arguments extends BackupOptions {
   readonly junit?: string | undefined;
   readonly release?: string | undefined;
   readonly reason?: string | undefined;
+  readonly restoreDatabase?: string | undefined;
   /** Whether there are credentials for the hosts. */
   readonly hosts: boolean;
 }

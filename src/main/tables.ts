@@ -12,6 +12,8 @@ export function renderStatus(hosts: readonly HostStatus[]): string {
       host.host,
       `  live          ${host.current === '' ? 'nothing' : `${host.current} (${host.state})`}`,
       `  rollback to   ${host.rollbackTo ?? 'nothing'}`,
+      ...(host.paused === undefined ? [] : [`  CLOSED        since ${host.paused.since}: ${host.paused.why}; the next run opens it`]),
+      ...host.schemas.map((text) => `  schema        ${text}`),
       ...(host.lease === undefined ? [] : [`  lease         ${host.lease}`]),
       ...(host.reverts === undefined ? [] : [`  unconfirmed   ${host.reverts.inSeconds < 0 ? 'its timer is late; the next run goes' : `in ${host.reverts.inSeconds} s the host goes`} back to ${host.reverts.to} by itself; slipway smoke confirms`]),
       ...(host.reverted === undefined ? [] : [`  note          the host ${host.reverted}`]),
@@ -29,10 +31,19 @@ export function renderReleases(hosts: readonly { host: string; current: string; 
     .flatMap(({ host, current, releases }) => [
       host,
       ...(releases.length === 0 ? ['  no releases'] : []),
-      ...releases.map((release) => `  ${release.id === current ? '→' : ' '} ${release.id}  ${state(release).padEnd(18)}  ${release.by?.actor ?? ''}${release.reason === undefined ? '' : `  ${release.reason}`}`),
+      ...releases.map((release) => `  ${release.id === current ? '→' : ' '} ${release.id}  ${state(release).padEnd(18)}  ${release.by?.actor ?? ''}${release.reason === undefined ? '' : `  ${release.reason}`}${dataText(release)}`),
       '',
     ])
     .join('\n');
+}
+
+/** What it did to the data: the schema before and after, and the backup from before. */
+function dataText({ data }: ReleaseRecord): string {
+  const last = new Map(data.filter(({ outcome }) => outcome !== 'settled').map((step) => [step.database, step]));
+  return [...last.values()].map(({ database, outcome, before, after, backup }) => {
+    const schema = before === undefined && after === undefined ? '' : before === after ? ` schema ${after ?? ''}` : ` schema ${before ?? '?'} → ${after ?? '?'}`;
+    return `\n      ${database}: ${outcome}${schema}${backup === undefined ? '' : `, backup ${backup}`}`;
+  }).join('');
 }
 
 function state(release: ReleaseRecord): string {

@@ -18,11 +18,13 @@ export interface Recovery {
  * - Services that were stopped for the data's sake: started again, and the site opened.
  * - A release whose time to be confirmed is over although its host still runs it (its timer was lost): gone back from.
  *
+ * @param stayClosed why services that are paused must not be started: their data does not fit them.
+ *
  * A release that was put back and does not become healthy is said, and does not stop what comes next: the next deploy may
  * be what mends it.
  * @throws UserError when the host cannot be put in order; nothing else may be started then.
  */
-export async function recover(host: RemoteHost, findings: Findings, at: string, onLine: (line: string) => void): Promise<Recovery> {
+export async function recover(host: RemoteHost, findings: Findings, at: string, onLine: (line: string) => void, stayClosed?: string): Promise<Recovery> {
   const said: string[] = [];
   let switched = false;
   for (const left of findings.history.unfinished) {
@@ -56,7 +58,8 @@ export async function recover(host: RemoteHost, findings: Findings, at: string, 
     said.push(`release ${armed.release} was not confirmed in time and the host's timer was lost; went back to ${armed.target}`);
     switched = true;
   }
-  if (findings.paused !== undefined) {
+  if (findings.paused !== undefined && stayClosed !== undefined) said.push(`ITS SERVICES STAY STOPPED: ${stayClosed}`);
+  else if (findings.paused !== undefined) {
     const { since, why } = findings.paused;
     const result = await host.resume(onLine);
     said.push(`its services were stopped since ${since} (${why}) by a run that died; ${result.outcome === 'active' ? 'they run again' : `THEY DO NOT START: ${result.reason}`}`);

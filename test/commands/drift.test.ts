@@ -9,7 +9,7 @@ const service = (release: string, changes: Partial<ServiceStatus> = {}): Service
   name: 'web', manager: 'pm2', pids: '41', restarts: '0', folder: `${ROOT}/releases/${release}/backend`, health: 'ok', slot: '', live: true, ...changes,
 });
 const host = (name: string, current: string, changes: Partial<HostStatus> = {}): HostStatus => ({
-  host: name, current, state: 'good', rollbackTo: undefined, lease: undefined, unfinished: [], reverts: undefined, reverted: undefined, services: [service(current)], drift: [], ...changes,
+  host: name, current, state: 'good', rollbackTo: undefined, lease: undefined, unfinished: [], reverts: undefined, reverted: undefined, paused: undefined, schemas: [], services: [service(current)], drift: [], ...changes,
 });
 const drift = (...fleet: HostStatus[]): string[][] => fleet.map((one) => driftOf(one, fleet, ROOT));
 

@@ -72,7 +72,7 @@ describe('what a dead run left', () => {
 describe('lines that are not ours', () => {
   test('are counted, never guessed at, and change nothing', () => {
     const own = live('a', '').map(journalLine);
-    const strange = ['{"event":"begi', 'hello', '[]', 'null', '7', '{"event":"exploded","release":"a","at":"x"}', '{"event":"good","release":7,"at":"x"}', '{"event":"good","release":"a"}', '\0\0\0{"event":"good"}',
+    const strange = ['{"event":"begi', 'hello', '[]', 'null', '7', '{"event":"exploded","release":"a"}', '{"event":"good","release":7,"at":"x"}', '{"event":"good","release":"a"}', '\0\0\0{"event":"good"}',
       '{"event":"switching","release":"b","at":"x"}', '{"event":"reverted","release":"b","at":"x"}'];
     const read = readHistory([...own, ...strange, '', '   ']);
     expect(read.unreadable).toBe(strange.length);

@@ -7,10 +7,11 @@
 # $5 … $8 journal lines: switching, active, bad, back   (bad and back only when it comes to that)
 # $9 seconds until this host goes back unless confirmed (0: never)  $10 the release it would go back to
 # $11 must|may: whether a site that does not answer stops the switch
+# $12 none|back|all: services are paused: going back, or all of it, starts nothing (resume.sh does, once the data is right)
 # stdin: one line, the password for sudo (may be empty)
 enter "$1"
 token=$2 release=$3 previous=$4 line_switching=$5 line_active=$6 line_bad=$7 line_back=$8
-within=$9 fallback=${10} site=${11}
+within=$9 fallback=${10} site=${11} paused=${12:-none}
 IFS= read -r password || password=''
 lock 120
 own_lease "$token"
@@ -58,7 +59,7 @@ if [ -n "$release" ]; then
   if [ "$release" != "$before" ] || [ -z "$(marker_of "$release")" ]; then mark "$release" "$to_slot"; fi
 fi
 at switch-begun
-if has_slots "$release" && [ -n "$before" ] && [ "$release" != "$before" ]; then
+if [ "$paused" != all ] && has_slots "$release" && [ -n "$before" ] && [ "$release" != "$before" ]; then
   if [ "$site" = must ] && [ -f "$state/manifests/$release/site/info" ] && [ -z "$(ask_site "$release")" ]; then
     say 'unhealthy site: nginx does not answer on 127.0.0.1:80 (systemctl status nginx; nginx -t)'
     stay
@@ -84,8 +85,12 @@ if ! point_current "$release"; then
   say "unhealthy switch: 'current' cannot be renamed in $root"
 else
   at renamed
+  if [ "$paused" = all ] && journal_in "$release" "$line_active"; then
+    say "active $release"
+    exit 0
+  fi
   # A service behind the site must run before it can be read back through nginx; in a slot it does already.
-  if say "switched" && bring "$release" "$to_slot" && { ! has_slots "$release" || proven "$release" "$to_slot"; }; then
+  if [ "$paused" != all ] && say "switched" && bring "$release" "$to_slot" && { ! has_slots "$release" || proven "$release" "$to_slot"; }; then
     saved
     if journal_in "$release" "$line_active"; then
       at active
@@ -114,10 +119,10 @@ say "going back to $previous"
 at going-back
 back=$(slot_for "$previous")
 if [ "$(current_id)" != "$previous" ]; then mark "$previous" "$back"; fi
-if has_slots "$previous"; then
+if [ "$paused" = none ] && has_slots "$previous"; then
   start_slot "$previous" "$back" || { saved; exit 21; }
 fi
-if point_current "$previous" && bring "$previous" "$back"; then
+if point_current "$previous" && { [ "$paused" != none ] || bring "$previous" "$back"; }; then
   at gone-back
   journal_in "$previous" "$line_back" || :
   arm_as_before

@@ -3,9 +3,10 @@
 # end of file means that the runner or the link is gone, and the command is ended with all its children.
 #
 # $1 root  $2 token  $3 release  $4 folder below the release  $5 command  $6 env file's path  $7 staged: not live yet | live
+# $8 the version of the schema that is to be reached, or ''
 enter "$1"
 own_lease "$2"
-release=$3 folder=$4 command=$5 env_path=$6
+release=$3 folder=$4 command=$5 env_path=$6 schema_to=${8:-}
 valid_id "$release"
 lock 120
 if [ "$7" = live ]; then
@@ -31,11 +32,12 @@ exec 7<&0
 # shellcheck disable=SC1090
 (
   as_at_login
-  set -- "$root" "$release" "$command" "$root/releases/$release/$env_path"
+  set -- "$root" "$release" "$command" "$root/releases/$release/$env_path" "$schema_to"
   set -a
   if [ -f "$4" ]; then . "$4"; fi
   set +a
   export SLIPWAY_ROOT="$1" SLIPWAY_RELEASE="$2"
+  if [ -n "$5" ]; then export SLIPWAY_SCHEMA_TO="$5"; fi
   if command -v bash >/dev/null; then exec setsid bash --norc -euo pipefail -c "$3"; fi
   exec setsid sh -eu -c "$3"
 ) </dev/null 7<&- 9>&- &
