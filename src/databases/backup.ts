@@ -87,7 +87,7 @@ function readBackup(id: string, lines: readonly [string, string][]): Backup {
     state: reason !== undefined ? 'bad' : drill?.ok === true ? 'drilled' : verified.size > 0 ? 'good' : 'unverified',
     ...(reason === undefined ? {} : { reason }),
     rows: readRows(all.flatMap(([key, value]) => (key === 'rows' ? [value] : []))),
-    consistent: !text('consistent').startsWith('no'),
+    consistent: text('consistent') === '' || text('consistent').startsWith('yes'),
     notes: new Map(all.flatMap(([key, value]) => (key.startsWith('note.') ? [[key.slice('note.'.length), value] as const] : []))),
     ...(verified.size === 0 ? {} : { verified: { at: verified.get('at') ?? '', duration: Number(verified.get('duration')), level: verified.get('level') === 'whole' ? 'whole' as const : 'sealed' as const } }),
     ...(drill === undefined ? {} : { drill }),

@@ -41,7 +41,7 @@ async function configOf(settings: Record<string, unknown>, name: string): Promis
   const file = join(ground.root, '..', 'slipway.yml');
   await writeFile(file, JSON.stringify({
     app: 'shop', environments: { production: { hosts: ['deploy@203.0.113.10'] } }, release: { shared: ['data'] },
-    databases: { [name]: { engine: 'sqlite', path: 'data/app.db', ...settings } },
+    databases: { [name]: settings['engine'] === undefined ? { engine: 'sqlite', path: 'data/app.db', ...settings } : settings },
   }));
   return loadConfig(await readFile(file, 'utf8'), 'slipway.yml');
 }

@@ -35,7 +35,7 @@ done | sort -r | awk -v now="$(date +%s)" -v count="${p_keep_count:-}" -v age="$
 if [ "$3" = apply ]; then
   sed -n 's/^removed	//p' "$work/verdict" | while IFS= read -r one; do
     # First out of sight: a half-deleted one must not count.
-    mv "$folder/$one" "$work/gone-$one" && rm -rf "$work/gone-$one" || fail 1 "the backup $one of $database could not be deleted"
+    if ! mv "$folder/$one" "$work/gone-$one" || ! rm -rf "$work/gone-$one"; then fail 1 "the backup $one of $database could not be deleted"; fi
   done
 fi
 cat "$work/verdict"

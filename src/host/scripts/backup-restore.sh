@@ -16,8 +16,9 @@ engine_version >/dev/null || fail 1 "$database does not answer as it should (see
 
 since=$(ms)
 if ! engine_atomic; then
-  printf 'id\t%s\nsafety\t%s\nat\t%s\n' "$id" "${5:-}" "$(now_iso)" >"$work/restoring" && sync "$work/restoring" && mv "$work/restoring" "$folder/restoring" ||
+  if ! printf 'id\t%s\nsafety\t%s\nat\t%s\n' "$id" "${5:-}" "$(now_iso)" >"$work/restoring" || ! sync "$work/restoring" || ! mv "$work/restoring" "$folder/restoring"; then
     fail 36 'the beginning of the restore could not be written down; nothing was restored'
+  fi
   sync "$folder" 2>/dev/null || :
 fi
 at restore-begun

@@ -152,12 +152,15 @@ limited() {
   shift
   "$@" &
   worker=$!
+  # It looks again and again whether we are there: by the time the limit is up, our number may be somebody else's.
   (
-    trap - TERM
-    sleep "$limit" 7>&- &
-    sleeper=$!
-    trap 'kill "$sleeper"; exit 0' TERM
-    wait "$sleeper"
+    trap 'exit 0' TERM
+    end=$(($(uptime_s) + limit))
+    while [ "$(uptime_s)" -lt "$end" ]; do
+      sleep 1 &
+      wait "$!"
+      if [ ! -d "$work" ] || ! kill -s 0 "$worker" 2>/dev/null; then exit 0; fi
+    done
     : >"$work/too-long"
     end_descendants "$worker"
     kill -s TERM "$worker" 2>/dev/null || :

@@ -29,7 +29,7 @@ engine_scan() {
   if [ -n "$check" ]; then in_release "$check"; else cat >/dev/null; fi
 }
 engine_scratch() {
-  echo 'slipway: the engine `command` knows no scratch database, so it has no drill; `check` and a restore on staging are the proof' >&2
+  echo 'slipway: the engine command knows no scratch database, so it has no drill; its check and a restore on staging are the proof' >&2
   return 5
 }
 engine_drop() { :; }

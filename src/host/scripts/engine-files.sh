@@ -41,7 +41,9 @@ engine_rows() {
 engine_scratch() { mkdir "$work/$1" && tar -C "$work/$1" -xpf -; }
 engine_drop() { rm -rf "${work:?}/$1"; }
 engine_scratches() { :; }
-engine_integrity() { find "$(files_in "${1:-}")" -type f ! -readable -printf 'cannot be read: %P\n' | grep . && return 1 || :; }
+engine_integrity() {
+  if find "$(files_in "${1:-}")" -type f ! -readable -printf 'cannot be read: %P\n' | grep .; then return 1; fi
+}
 # A probe is a shell command that runs in the folder.
 engine_probe() {
   answer=$(cd "$work/$1" && sh -eu -c "$2") || return 1

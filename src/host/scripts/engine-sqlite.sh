@@ -103,7 +103,10 @@ engine_restore() (
   [ -d "${p_path%/*}" ] || mkdir -p "${p_path%/*}" || exit 1
   # Another size of pages cannot go into a file with a write-ahead log.
   if ! sqlite -bail "$p_path" '.restore main new.db' 2>said; then
-    sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null && sqlite -bail "$p_path" '.restore main new.db' || { cat said >&2; exit 1; }
+    if ! sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null || ! sqlite -bail "$p_path" '.restore main new.db'; then
+      cat said >&2
+      exit 1
+    fi
   fi
   rm -f new.db
 )
