@@ -1,5 +1,6 @@
 import { bundle } from './bundle.js';
 import { clock } from './clock.js';
+import { databases } from './databases.js';
 import { dns } from './dns.js';
 import { github } from './github.js';
 import type { Check } from './model.js';
@@ -18,7 +19,7 @@ import { variables } from './variables.js';
 
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 export const catalogue: readonly Check[] = [
-  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...clock, ...monitors,
+  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...databases, ...clock, ...monitors,
 ];
 
 /** The page docs/checks.md: a test keeps it current. */

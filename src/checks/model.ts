@@ -1,4 +1,5 @@
 import type { Config, Environment, HostConfig } from '../config/schema.js';
+import type { DatabaseVisit } from './database-facts.js';
 import type { HostFacts } from './facts.js';
 import type { PageFacts } from '../probe/page.js';
 import type { TlsFacts } from '../probe/tls.js';
@@ -9,7 +10,7 @@ export type Severity = 'block' | 'warn';
 
 /** The families of the catalogue; each is one file. */
 export type Family =
-  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'clock' | 'monitors';
+  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'databases' | 'clock' | 'monitors';
 
 /** What one check found. `skip` is for questions the user asked that could not be answered. */
 export interface Outcome {
@@ -70,6 +71,12 @@ export interface EnvironmentCheck extends CheckBase {
   run(facts: Settings, context: CheckContext): Outcome | undefined;
 }
 
+/** A question to one database and its backups, on the host that looks after it. */
+export interface DatabaseCheck extends CheckBase {
+  readonly scope: 'database';
+  run(visit: DatabaseVisit, context: CheckContext): Outcome | undefined;
+}
+
 /** A question to GitHub's API; asked only when configured, and failed when it could not be answered. */
 export interface GitHubCheck extends CheckBase {
   readonly scope: 'github';
@@ -94,7 +101,7 @@ export interface PageCheck extends CheckBase {
   run(facts: PageFacts, context: CheckContext): Outcome | undefined;
 }
 
-export type Check = HostCheck | VisitCheck | RunnerCheck | EnvironmentCheck | GitHubCheck | NameCheck | TlsCheck | PageCheck;
+export type Check = HostCheck | VisitCheck | DatabaseCheck | RunnerCheck | EnvironmentCheck | GitHubCheck | NameCheck | TlsCheck | PageCheck;
 
 /** What came of visiting one host: its facts, or why there are none. */
 export interface HostVisit {

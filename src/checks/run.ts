@@ -5,6 +5,7 @@ import { UserError } from '../evidence/errors.js';
 import type { Evidence } from '../evidence/record.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { catalogue } from './catalogue.js';
+import type { DatabaseVisit } from './database-facts.js';
 import type { GitHubFacts } from './github-facts.js';
 import type { Check, CheckContext, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
 import { settingsOf } from './settings.js';
@@ -16,6 +17,8 @@ export interface PreflightInput {
   readonly environment: string;
   /** One per host, connected or not. */
   readonly hosts: readonly HostVisit[];
+  /** One per database whose host was connected to. */
+  readonly databases?: readonly DatabaseVisit[];
   /** Absent when the command does not look at the runner. */
   readonly runner?: RunnerFacts;
   /** What the site looks like from outside; absent when it was not asked. */
@@ -69,6 +72,7 @@ function ask(check: Check, input: PreflightInput, settings: Settings, context: C
     case 'name': return (input.site?.names ?? []).map((facts) => [facts.name, check.run(facts, context)]);
     case 'tls': return (input.site?.tls ?? []).map((facts) => [tlsSubject(facts, input.site), check.run(facts, context)]);
     case 'page': return (input.site?.pages ?? []).map((facts) => [facts.name, check.run(facts, context)]);
+    case 'database': return (input.databases ?? []).map((visit) => [visit.database.name, check.run(visit, context)]);
     case 'visit': return input.hosts.map((visit) => [visit.host.name, check.run(visit, context)]);
     case 'host': return input.hosts.map((visit) => [visit.host.name, visit.facts === undefined ? undefined : check.run({ ...visit, facts: visit.facts }, context)]);
   }

@@ -8,6 +8,7 @@ import { renderTable } from '../evidence/table.js';
 import { scriptText } from '../host/script.js';
 import { onEvery } from '../release/fleet.js';
 import { connect } from '../ssh/connect.js';
+import { visitDatabases } from './preflight-databases.js';
 import type { RunContext } from './run-context.js';
 
 export interface PreflightOptions {
@@ -34,22 +35,23 @@ export async function preflight(context: RunContext, options: PreflightOptions):
         try {
           const connection = await connect(host, credentials, { signal, debug: (text) => reporter.debug(text) });
           try {
-            return await visitHost(connection, {
+            const visit = await visitHost(connection, {
               script: scriptText('preflight'), config, environment, host, signal, plan: context.plan,
               connectTime: performance.now() - started,
               sudoPassword: credentials.sudoPassword !== undefined,
             });
+            return { visit, databases: visit.facts === undefined ? [] : await visitDatabases(context, host, connection) };
           } finally {
             await connection.close();
           }
         } catch (error) {
           if (!(error instanceof UserError)) throw error;
-          return failedVisit(host, error, host.jump === undefined ? undefined : await probeDirect(host.address, host.port));
+          return { visit: failedVisit(host, error, host.jump === undefined ? undefined : await probeDirect(host.address, host.port)), databases: [] };
         }
       }, { atOnce: 10 }),
     ]);
     const found = runPreflight({
-      config, environment: environmentName, hosts, runner, site, reporter, now: context.now(),
+      config, environment: environmentName, hosts: hosts.map(({ visit }) => visit), databases: hosts.flatMap(({ databases }) => databases), runner, site, reporter, now: context.now(),
       lookup: context.lookup,
       ...(github === undefined ? {} : { github }),
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
