@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { catalogue, renderCatalogue } from '../../src/checks/catalogue.js';
 import type { Outcome } from '../../src/checks/model.js';
 import { settingsOf } from '../../src/checks/settings.js';
+import { databaseCases } from './cases/databases.js';
 import { githubCases } from './cases/github.js';
 import { hostCases } from './cases/host.js';
 import { runnerCases } from './cases/runner.js';
@@ -11,7 +12,7 @@ import { NAME, PAGE, siteCases, TLS } from './cases/site.js';
 import { variableCases } from './cases/variables.js';
 import { configWith, contextWith, RUNNER, visitOf, type Case } from './support.js';
 
-const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases];
+const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases, ...databaseCases];
 
 function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
@@ -26,6 +27,7 @@ function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
       case 'name': return check.run({ ...NAME, ...item.dns }, context);
       case 'tls': return check.run({ ...TLS, ...item.tls }, context);
       case 'page': return check.run({ ...PAGE, ...item.page }, context);
+      case 'database': return check.run({ database: config.databases['main']!, host: 'deploy@203.0.113.10', ...item.visited }, context);
       case 'visit': return check.run(item.unreached ?? visitOf(item.facts, item.visit), context);
       case 'host': return check.run(visitOf(item.facts, item.visit), context);
     }
@@ -58,7 +60,7 @@ describe('the catalogue', () => {
     for (const { title, remedy, requirement } of catalogue) {
       expect(title).toMatch(/^(?:[A-Z]|npm |nginx |sudo |bash ).*[^.]$/);
       expect(remedy.length).toBeGreaterThan(20);
-      for (const row of requirement) expect(row).toMatch(/^(?:PF|TL|HC)-\d\d$/);
+      for (const row of requirement) expect(row).toMatch(/^(?:PF|TL|HC|BK|DP|RB)-\d\d$/);
     }
   });
 

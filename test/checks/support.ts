@@ -1,6 +1,7 @@
 import { loadConfig } from '../../src/config/load.js';
 import type { Config, HostConfig } from '../../src/config/schema.js';
 import type { HostFacts } from '../../src/checks/facts.js';
+import type { DatabaseVisit } from '../../src/checks/database-facts.js';
 import type { GitHubFacts } from '../../src/checks/github-facts.js';
 import type { NameFacts } from '../../src/checks/site-facts.js';
 import type { PageFacts } from '../../src/probe/page.js';
@@ -68,6 +69,8 @@ export interface Case {
   readonly dns?: Partial<NameFacts>;
   readonly tls?: Partial<TlsFacts>;
   readonly page?: Partial<PageFacts>;
+  /** Of the database `main` in `config`. */
+  readonly visited?: Partial<DatabaseVisit>;
   readonly release?: CheckContext['release'];
   readonly env?: Readonly<Record<string, string>>;
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;
