@@ -30,6 +30,8 @@ export const steps = {
   'deploy.stage': 'sends the files that changed and verifies the whole release on the host',
   'deploy.install': "runs each service's `install` on the host, in the new release",
   'deploy.once': 'runs `release.once` on the first host alone, in the staged release; when it fails nothing is switched',
+  'deploy.data.backup': 'before a migration, or as `before-deploy` says: makes a backup and reads it back whole; when that fails nothing is changed',
+  'deploy.data': "lists what is pending, then runs each database's `migrate` once, on its host, in the staged release, before the switch",
   'deploy.site': 'before the switch, where the site changed: writes its file, has nginx test the whole installation, reloads; else puts the file before it back',
   'deploy.switch': 'renames `current` once all hosts hold the release, starts or reloads the services in order of `needs`, reads the processes '
     + 'back and asks for health, batch by batch; else shows the last log lines, who holds the port and file locks, the likely cause, and puts the old release back',

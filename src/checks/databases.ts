@@ -18,7 +18,7 @@ export const databases: readonly DatabaseCheck[] = [
   {
     id: 'preflight.databases.reachable',
     title: 'The database answers from its host, with the app\'s own account',
-    family: 'databases', scope: 'database', requirement: ['PF-42', 'PF-15'], severity: 'block',
+    family: 'databases', scope: 'database', requirement: ['PF-42', 'PF-15', 'HC-04'], severity: 'block',
     remedy: 'See that the server runs, that its address and account in app-env are right, and that its firewall lets this host in.',
     run({ facts, error, database, host }) {
       const expected = `answers on ${host}`;
@@ -166,7 +166,7 @@ export const databases: readonly DatabaseCheck[] = [
   {
     id: 'preflight.databases.space',
     title: 'The next backup fits on the disk',
-    family: 'databases', scope: 'database', requirement: ['PF-52'], severity: 'block',
+    family: 'databases', scope: 'database', requirement: ['PF-52', 'HC-04'], severity: 'block',
     remedy: 'Free the disk, keep fewer backups (backup.keep, slipway backup prune), or keep them on another disk (backup.folder).',
     run({ facts, database: { engine } }) {
       if (facts?.size === undefined || facts.free === undefined) return undefined;
