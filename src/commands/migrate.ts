@@ -30,6 +30,8 @@ export class DataDeploy {
   readonly #members: readonly Member[];
   readonly #places: readonly DataPlace[];
   readonly #done: Done[] = [];
+  /** Those that have no data yet. */
+  readonly #first = new Set<DataPlace>();
   #closed = false;
 
   private constructor(context: RunContext, members: readonly Member[], places: readonly DataPlace[]) {
@@ -65,6 +67,8 @@ export class DataDeploy {
     if (this.#places.length === 0) return;
     const context = this.#context;
     await context.reporter.group('Data', async () => {
+      // Before any command of the team's runs: one that asks for the schema may make an empty database.
+      for (const place of this.#places) if (await isFirst(context, place, place.member.findings.current)) this.#first.add(place);
       const pending = new Set<DataPlace>();
       for (const place of this.#places) if (await this.#isPending(place, release)) pending.add(place);
       const breaking = [...pending].filter(({ database }) => database.migrations === 'breaking');
@@ -138,8 +142,9 @@ export class DataDeploy {
     const context = this.#context;
     throwIfStopped(context.signal);
     const live = place.member.findings.current;
+
+    const wanted = savedByDeploy(place) && !this.#first.has(place);
     const before = await schemaVersion(context, place, { release, which: 'staged' });
-    const wanted = savedByDeploy(place) && !(await isFirst(context, place, live));
     const backup = wanted ? await saveData(context, place, 'deploy', { release: live, schema: before }) : undefined;
     this.#done.push({ place, backup, before, after: before, migrated: false });
     if (place.database.migrate === undefined && backup !== undefined) {
