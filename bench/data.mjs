@@ -1,5 +1,6 @@
 /** Backups of 1 GB while the app writes: Slipway beside the engines' own tools and zstd, on the same host, taking turns. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { run } from './process.mjs';
 
@@ -24,8 +25,8 @@ PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
 CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, status TEXT, note TEXT);
 WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < ${rows})
 INSERT INTO orders SELECT n, abs(random()) % 50000, CASE abs(random()) % 4 WHEN 0 THEN 'new' WHEN 1 THEN 'paid' WHEN 2 THEN 'sent' ELSE 'returned' END,
-  '{"ref":"' || lower(hex(randomblob(16))) || '","items":[{"sku":"A-' || abs(random()) % 9999 || '","count":' || abs(random()) % 9 || ',"price":' || abs(random()) % 100000 || '},{"sku":"B-' || abs(random()) % 9999
-  || '","count":1,"price":' || abs(random()) % 100000 || '}],"address":"' || lower(hex(randomblob(5))) || ' Street ' || abs(random()) % 200 || ', 0' || abs(random()) % 9999 || '","comment":"please ring the bell at the side entrance"}' FROM g;
+  '{"ref":"' || lower(hex(randomblob(16))) || '","items":[{"sku":"A-' || (abs(random()) % 9999) || '","count":' || (abs(random()) % 9) || ',"price":' || (abs(random()) % 100000) || '},{"sku":"B-' || (abs(random()) % 9999)
+  || '","count":1,"price":' || (abs(random()) % 100000) || '}],"address":"' || lower(hex(randomblob(5))) || ' Street ' || (abs(random()) % 200) || ', 0' || (abs(random()) % 9999) || '","comment":"please ring the bell at the side entrance"}' FROM g;
 CREATE INDEX orders_customer ON orders (customer);
 CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT);
 PRAGMA wal_checkpoint(TRUNCATE);
@@ -58,9 +59,10 @@ const NAMES = { postgres: 'pg', sqlite: 'lite' };
 
 /**
  * `made` is until the archive is whole and on the disk, as the host's own clock has it; `ms` the whole command, which also reads it back.
- * @returns {Promise<{ samples: { engine: string, way: string, what: string, ms: number, made?: number, verified?: number, stored: number, peak: number }[], titles: Record<string, string>, live: Record<string, number>, rows: Record<string, number>, drills: Record<string, object> }>}
+ * @returns {Promise<{ samples: { engine: string, way: string, what: string, ms: number, made?: number, verified?: number, stored: number, peak: number }[], titles: Record<string, string>, live: Record<string, number>, rows: Record<string, number>, busy: number, cores: number }>} `busy` is the load average before
  */
 export async function dataPart({ host, scratch, say, dist, node }, { quick }) {
+  const busy = loadavg()[0];
   const rows = quick ? 200_000 : 3_200_000;
   const folder = join(scratch, 'bench-data');
   mkdirSync(folder);
@@ -82,6 +84,8 @@ export async function dataPart({ host, scratch, say, dist, node }, { quick }) {
   await host.sh(`sqlite3 ${LITE} > /dev/null`, { user: 'deploy', input: SQLITE(Math.round(rows * 1.2)), limit: 300_000 });
   const size = async (command) => Number((await host.sh(command, { user: 'deploy' })).trim());
   const live = { postgres: await size(`psql -XAtq -h 127.0.0.1 -U app shop -c "SELECT pg_database_size('shop')"`), sqlite: await size(`stat -c %s ${LITE}`) };
+  // A mistake in the rows above makes them small without a word.
+  for (const [engine, bytes] of Object.entries(live)) if (!quick && bytes < 0.9e9) throw new Error(`${engine} has only ${bytes} bytes`);
   await host.sh(WRITERS, { user: 'deploy' });
 
   const samples = [];
@@ -118,5 +122,5 @@ export async function dataPart({ host, scratch, say, dist, node }, { quick }) {
     counted[engine] = Object.values(last.rows).reduce((sum, count) => sum + count, 0);
   }
   await host.sh('rm -f /tmp/writing');
-  return { samples, titles: { slipway: 'Slipway', ...Object.fromEntries(Object.entries(PLAIN).map(([way, { title }]) => [way, title.replace('\\', '')])) }, live, rows: counted };
+  return { samples, titles: { slipway: 'Slipway', ...Object.fromEntries(Object.entries(PLAIN).map(([way, { title }]) => [way, title.replace('\\', '')])) }, live, rows: counted, busy, cores: cpus().length };
 }

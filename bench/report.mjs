@@ -119,8 +119,8 @@ function startText({ samples, bundle, node }) {
   ];
 }
 
-function dataText({ samples, titles, live, rows }) {
-  const sections = ['## Backups', 'A database that the app writes to about twenty times a second, on the host. Median of the whole command, in brackets the least and the most. *Made* is until the archive is whole and on the disk; Slipway then reads all of it back.'];
+function dataText({ samples, titles, live, rows, busy, cores }) {
+  const sections = ['## Backups', 'A database that the app writes to about twenty times a second, on the host. Median of the whole command, in brackets the least and the most. *Made* is until the archive is whole and on the disk; Slipway then reads all of it back.' + (busy > cores / 2 ? ` **Others were at work on the machine:** its load average was ${busy.toFixed(1)} on ${cores} cores before this began. It meets all ways alike, as they take turns.` : '')];
   for (const [engine, name] of [['postgres', 'PostgreSQL'], ['sqlite', 'SQLite']]) {
     const table = [['', 'made s', 'whole command s', 'archive MB', 'memory MB']];
     const of = samples.filter((one) => one.engine === engine);
