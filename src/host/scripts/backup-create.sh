@@ -44,7 +44,6 @@ limited "${p_limit:-7200}" dump || sealed=no
 own_words "$work/dumped"
 if [ "$sealed" = no ] || ! pipe_ok; then fail 1 "the dump of $database failed"; fi
 sync "$work/archive" || fail 36 "the archive of $database could not be brought to the disk"
-at archive-sealed
 
 size=$(cat "$work/size")
 id=$(printf '%s' "$began" | sed 's/[-:Z]//g; s/T/-/')
@@ -72,7 +71,6 @@ sync "$work/new/manifest" || fail 36 "the manifest of $database could not be bro
 mv "$work/new" "$folder/$id"
 sync "$folder" 2>/dev/null || :
 backup=$folder/$id
-at backup-named
 
 suspicion=
 suspect() { suspicion="${suspicion:+$suspicion; }$1"; }
@@ -113,5 +111,4 @@ if ! verify_backup "$backup"; then
   fail 31 "the backup $id of $database is not good: $damage"
 fi
 printf 'at\t%s\nduration\t%s\nlevel\t%s\n' "$(now_iso)" "$(($(ms) - since))" "$level" | mark_backup "$id" verified || fail 36 "that $id was read back could not be written down"
-at backup-verified
 describe "$id"

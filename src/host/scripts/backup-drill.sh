@@ -31,8 +31,13 @@ load_scratch() {
 problems=$work/problems
 : >"$problems"
 : >"$work/loaded"
-at scratch-begun
 if ! limited "${p_limit:-7200}" load_scratch || ! pipe_ok; then
+  # What the host or the account lacks says nothing about the backup.
+  if [ "$(cat "$work/failed-load" 2>/dev/null)" = 5 ]; then
+    own_words "$work/loaded"
+    engine_drop "$name" </dev/null 2>/dev/null && rm -f "$folder/.scratch"
+    fail 5 "no drill of $database is possible here: $(grep -v -e '^$' -e 'Broken pipe' "$work/loaded" | tail -n 1 | sed 's/^slipway: //')"
+  fi
   if { part_failed decrypt || part_failed expand; } && ! part_failed load; then
     open_failed "$backup" || :
     printf '%s\n' "$damage" >>"$problems"
@@ -45,7 +50,6 @@ if ! limited "${p_limit:-7200}" load_scratch || ! pipe_ok; then
 fi
 took=$(($(ms) - since))
 printf 'restored\t%s\nage\t%s\n' "$took" "$age"
-at scratch-loaded
 
 if [ ! -s "$problems" ]; then
   engine_rows "$name" >"$work/scratch-rows" 2>"$work/said" || { own_words "$work/said"; echo 'its rows cannot be counted' >>"$problems"; }
@@ -81,7 +85,6 @@ fi
 
 # It must be gone however it went; what cannot be dropped now is dropped by the next.
 if engine_drop "$name" </dev/null; then rm -f "$folder/.scratch"; else say "warn the scratch database $name could not be dropped; the next backup or drill tries again"; fi
-at scratch-dropped
 {
   printf 'at\t%s\nduration\t%s\nage\t%s\n' "$(now_iso)" "$took" "$age"
   if [ -s "$problems" ]; then printf 'result\tfailed\nreason\t%s\n' "$(tr '\t\n' ' ;' <"$problems")"; else printf 'result\tok\n'; fi

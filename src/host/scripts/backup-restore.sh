@@ -21,7 +21,6 @@ if ! engine_atomic; then
   fi
   sync "$folder" 2>/dev/null || :
 fi
-at restore-begun
 bring_back() {
   pipe_begin
   unseal "$backup" | part load engine_restore 2>"$work/loaded"
@@ -32,7 +31,6 @@ if ! bring_back || ! pipe_ok; then
   if engine_atomic; then fail 1 "the restore of $id into $database failed; the data is as it was"; fi
   fail 34 "the restore of $id into $database failed half-way: the data is neither the old nor the new"
 fi
-at restore-ended
 own_words "$work/loaded"
 rm -f "$folder/restoring"
 printf 'restored\t%s\n' "$(($(ms) - since))"
