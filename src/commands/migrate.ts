@@ -8,7 +8,7 @@ import { dataSites, placeOf, refuseHalfRestored, type DataPlace } from './data-p
 import { throwIfStopped } from './fleet-session.js';
 import { losses, lossText } from './losses.js';
 import { pause, resume } from './pause.js';
-import { bringBack, saveForSafety } from './restore-data.js';
+import { bringBack, KEY_VARIABLE, saveForSafety } from './restore-data.js';
 import type { RunContext } from './run-context.js';
 
 /** What a deploy has done to one database. */
@@ -100,7 +100,7 @@ export class DataDeploy {
       const said: string[] = [];
       for (const { place, backup, before, after } of migrated) {
         if (backup === undefined) continue;
-        await bringBack(context, place, { release, backup: backup.id, undo: backup.id, towards: release, before: after, after: before, quiet: true });
+        await bringBack(context, place, { release, backup: backup.id, undo: backup.id, towards: release, before: after, after: before, quiet: true, key: context.lookup(KEY_VARIABLE) });
         said.push(`${place.name}: brought back from ${backup.id} (${schemaText(after, before)}); nothing is lost: the site was closed since the backup`);
       }
       await this.open();
@@ -204,7 +204,7 @@ export class DataDeploy {
     }
     const safety = await saveForSafety(context, place, release, after);
     const lost = await place.data.rows().then((rows) => losses(rows, backup.rows), () => undefined);
-    await bringBack(context, place, { release, backup: backup.id, before: after, after: before, quiet: false });
+    await bringBack(context, place, { release, backup: backup.id, before: after, after: before, quiet: false, key: context.lookup(KEY_VARIABLE) });
     return [...said, `${place.name}: the data of before was brought back from ${backup.id} (${schemaText(after, before)}); what it replaced is in ${safety}: ${lossText(lost)}`];
   }
 }
@@ -224,8 +224,15 @@ function refuseUnsafe(context: RunContext, name: string, database: DataPlace['da
       remedy: 'The release before does not run on the new schema: the site has to be closed meanwhile. Or make the migrations `expand`. Nothing was changed.',
     });
   }
-  if (saved || database.migrate === undefined) return;
-  if (database.migrations === 'breaking' || database.onFailure === 'restore') {
+  if (database.migrate === undefined || (database.migrations !== 'breaking' && database.onFailure !== 'restore')) return;
+  const key = context.lookup(KEY_VARIABLE);
+  if (key !== undefined && key !== '') context.redactor.add(key);
+  if (database.backup.age !== undefined && (key ?? '') === '') {
+    throw new UserError(`databases.${name}: its backups are encrypted by age, and a migration that fails needs the key to bring the data back`, {
+      remedy: `Give the identity to the step: \`env: { ${KEY_VARIABLE}: \${{ secrets.${KEY_VARIABLE} }} }\`, not in app-env, which lies on the hosts. Or \`on-failure: keep\` with migrations that only expand. Nothing was changed.`,
+    });
+  }
+  if (!saved) {
     throw new UserError(`databases.${name}: without \`backup.before-deploy\` there is nothing to bring back when its migration fails`, { remedy: 'Leave `before-deploy` out (it is the default with `migrate`). Nothing was changed.' });
   }
 }

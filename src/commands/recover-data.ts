@@ -5,7 +5,7 @@ import { lastDataStep } from '../release/data-history.js';
 import { schemaVersion } from './data-command.js';
 import { noteData, schemaText } from './data-journal.js';
 import { dataSites, placeOf, type DataSite } from './data-places.js';
-import { bringBack } from './restore-data.js';
+import { bringBack, KEY_VARIABLE } from './restore-data.js';
 import type { RunContext } from './run-context.js';
 
 /** What was found out about data that a dead run was at work on. */
@@ -60,7 +60,7 @@ async function undo(context: RunContext, site: DataSite, last: DataRecord, backu
   await Promise.all(members.map(({ host }) => host.pause(`the data of ${name} is brought back`, context.config.site !== undefined)));
   await bringBack(context, placeOf(context, site), {
     release: last.release, backup, undo: backup, ...(last.towards === undefined ? {} : { towards: last.towards }), before: last.after, after: last.before,
-    quiet: true, key: context.lookup('SLIPWAY_BACKUP_KEY'),
+    quiet: true, key: context.lookup(KEY_VARIABLE),
   });
   return `${name}: a run died ${last.outcome === 'restoring' ? 'in a restore' : 'before what it migrated was live'}; its data was brought back from ${backup}, nothing is lost: the site was closed meanwhile`;
 }

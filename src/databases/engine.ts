@@ -26,9 +26,9 @@ export interface Engine {
   readonly secrets?: readonly string[];
 }
 
-/** A file or folder of the data: absolute, or below a shared path of the release, which it then outlives. */
-export function dataPath(path: string, { root, shared }: EnginePlace): string {
+/** A file or folder of the data: absolute, or below the app's folder; a shared path of the release outlives it. */
+export function dataPath(path: string, { shared }: EnginePlace): string {
   if (path.startsWith('/')) return path;
   const kept = shared.some((one) => path === one || path.startsWith(`${one}/`));
-  return `${root}/${kept ? 'shared' : 'current'}/${path}`;
+  return `${kept ? 'shared' : 'current'}/${path}`;
 }

@@ -26,7 +26,7 @@ now_iso() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 has_engine() { command -v engine_open >/dev/null; }
 
-# place_of DATABASE: where its backups lie becomes $folder.
+# place_of DATABASE: where its backups lie becomes $folder, where its files lie an absolute path.
 place_of() {
   database=$1
   case $database in
@@ -37,6 +37,10 @@ place_of() {
     *) fail 3 "refusing to keep backups in '$p_folder': the path must be absolute" ;;
   esac
   folder=${folder%/}/$database
+  case ${p_path:-/} in
+    /*) : ;;
+    *) p_path=$root/$p_path ;;
+  esac
 }
 
 # make_place: the folder is there, it is ours, and it is for nobody else.
