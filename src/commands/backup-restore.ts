@@ -7,6 +7,7 @@ import type { BackupOptions } from './backup.js';
 import { makeBackup } from './backup-create.js';
 import { oneDatabase, placeOf, withDatabases, type DataPlace } from './backup-places.js';
 import { ageText } from './backup-report.js';
+import { noteData } from './data-journal.js';
 import { losses, lossTable, lossText, type Loss } from './losses.js';
 import { holdingFleet } from './fleet-session.js';
 import { recorded, type RunContext } from './run-context.js';
@@ -40,6 +41,9 @@ export async function restoreBackup(context: RunContext, options: BackupOptions)
     await whilePaused(context, members, `restore of ${database.name} from ${backup.id}`, async () => {
       const safety = await takeSafety(context, place, options, intent);
       await reporter.group(`Restore ${database.name}`, () => replaceData(context, place, options, intent, safety, state));
+      // A later rollback has to know which schema the data has.
+      const member = members.find(({ name }) => name === place.host.name);
+      if (member !== undefined && member.findings.current !== '') await noteData(context, { name: database.name, database, member }, member.findings.current, { outcome: 'restored', backup: backup.id, after: backup.schema });
       outputs.outcome = `${database.name} is as it was in ${backup.id}, ${ageText(backup.began, context.now())} ago; ${lossText(intent.losses)}${safety === undefined ? '' : `; what it was before is in ${safety}`}`;
     }, () => !state.half);
   });

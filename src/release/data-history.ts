@@ -65,7 +65,8 @@ function fold(history: History, database: string): Fold {
         break;
       case 'restored':
       case 'reverted':
-        applied = states.get(step.backup ?? '') ?? [];
+        // Of a backup that no deploy has made nobody knows; what was applied is then taken to be there still, which is the careful guess.
+        applied = states.get(step.backup ?? '') ?? applied;
         break;
       case 'settled':
         break;
