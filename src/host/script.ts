@@ -8,7 +8,8 @@ const LIBRARIES = {
   base: ['lib'],
   index: ['lib', 'index'],
   services: ['lib', 'index', 'services', 'compose', 'slots'],
-  data: ['lib', 'data'],
+  data: ['lib', 'input', 'data'],
+  server: ['lib', 'input', 'server-lib', 'server-base', 'server-software', 'harden'],
 } as const satisfies Record<string, readonly Name[]>;
 
 /** What an engine is to the scripts for backups: one file each, sent behind `data`. */
@@ -41,6 +42,7 @@ function libraryOf(name: ScriptName, engine: EngineName | undefined): readonly N
     return [...LIBRARIES.data, `engine-${engine}`];
   }
   if (NEEDS_DATA.has(name)) return LIBRARIES.data;
+  if (name === 'server') return LIBRARIES.server;
   if (name === 'preflight') return LIBRARIES.none;
   if (NEEDS_SERVICES.has(name)) return LIBRARIES.services;
   return NEEDS_INDEX.has(name) ? LIBRARIES.index : LIBRARIES.base;

@@ -9,18 +9,6 @@
 #   <id>/             archive, manifest; verified, drilled, bad, copied say what became of it
 #   restoring         a restore of the live data that is not all or nothing was begun and has not ended
 
-# read_parameters: the lines `name=value` of standard input up to a line `.` become the variables p_name.
-read_parameters() {
-  while IFS= read -r line; do
-    if [ "$line" = . ]; then return 0; fi
-    case ${line%%=*} in
-      '' | *[!a-z0-9_]*) fail 3 "'${line%%=*}' is no parameter" ;;
-    esac
-    eval "p_${line%%=*}=\${line#*=}"
-  done
-  fail 1 'the parameters ended half-way'
-}
-
 now_iso() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 # Milliseconds of the uptime, which does not jump.
 ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }

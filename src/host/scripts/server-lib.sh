@@ -1,0 +1,85 @@
+# shellcheck shell=sh
+# What the steps of `server.sh` build on. A step NAME is up to four functions, hyphens written as underscores:
+#
+#   check_NAME   fails when the host is not as wanted; prints how it differs (a diff, or lines of its own: "- was", "+ wanted").
+#                Changes nothing. Sets `observed` (one line). Sets `refused` to a sentence when it can neither be so nor be made so.
+#                It runs in a condition, where `set -e` does not hold: each command that may fail says what then.
+#   apply_NAME   makes it so. Runs in a subshell of its own with `set -e`; what it prints is shown line by line.
+#   arm_NAME, disarm_NAME   of risky steps (harden.sh): the way back is armed before `apply`, and taken away once it is proven.
+#
+# After `apply` the check is asked again: what is not read back was not done.
+
+# system: Debian and Ubuntu in the versions whose packages are known; others are refused before anything is done.
+system() {
+  system_id='' system_version='' system_name=''
+  if [ -r /etc/os-release ]; then
+    # shellcheck disable=SC1091
+    eval "$(. /etc/os-release && printf 'system_id=%s\nsystem_version=%s\nsystem_codename=%s\n' "${ID:-}" "${VERSION_ID:-}" "${VERSION_CODENAME:-}")"
+    system_name=$(sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\).*/\1/p' /etc/os-release)
+  fi
+  case $system_id:$system_version in
+    debian:12 | debian:13 | ubuntu:22.04 | ubuntu:24.04) : ;;
+    *) fail 5 "this host runs ${system_name:-an unknown system}: \`server\` knows Debian 12 and 13, Ubuntu 22.04 and 24.04; prepare it by hand, the other commands do not mind" ;;
+  esac
+  [ -d /run/systemd/system ] || fail 5 'systemd is not process 1 here'
+}
+
+# differs FILE MODE [OWNER]: standard input is what FILE is to hold. Succeeds when it does NOT differ; else prints the difference.
+differs() {
+  cat >"$work/wanted"
+  same=0
+  if [ ! -f "$1" ]; then
+    diff -u --label "$1 (absent)" --label "$1" /dev/null "$work/wanted" || :
+    return 1
+  fi
+  cmp -s "$1" "$work/wanted" || { same=1; diff -u --label "$1 (now)" --label "$1" "$1" "$work/wanted" || :; }
+  mode=$(stat -c '%a %U:%G' "$1")
+  if [ "$mode" != "${2#0} ${3:-root:root}" ]; then
+    same=1
+    printf -- '- %s %s\n+ %s %s %s\n' "$1" "$mode" "$1" "${2#0}" "${3:-root:root}"
+  fi
+  return "$same"
+}
+
+# put_file FILE MODE [OWNER]: standard input becomes FILE with one rename.
+put_file() {
+  mkdir -p "${1%/*}"
+  new=$(mktemp "${1%/*}/.slipway.XXXXXX")
+  cat >"$new"
+  chmod "$2" "$new"
+  chown "${3:-root:root}" "$new"
+  mv -f "$new" "$1"
+}
+
+has_package() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+
+# lacks_packages NAME…: prints those that are not installed; succeeds when there is one.
+lacks_packages() {
+  lacking=''
+  for package in "$@"; do has_package "$package" || lacking="$lacking $package"; done
+  [ -n "$lacking" ] || return 1
+  for package in $lacking; do printf '+ package %s\n' "$package"; done
+}
+
+# install_packages NAME…: those that are lacking. Lists are fetched when an hour old; another apt is waited for. No question is asked,
+# no configuration file of the team's is overwritten.
+install_packages() {
+  wanted=''
+  for package in "$@"; do has_package "$package" || wanted="$wanted $package"; done
+  [ -n "$wanted" ] || return 0
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
+  if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -60 2>/dev/null | head -n 1)" ]; then
+    apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+  fi
+  # shellcheck disable=SC2086
+  apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends install $wanted
+}
+
+# unit_on UNIT: whether it is enabled and runs; prints what is not so.
+unit_on() {
+  ok=0
+  state_now=$(systemctl is-enabled "$1" 2>/dev/null) || :
+  case $state_now in enabled | static | alias | generated) : ;; *) ok=1; printf -- '- %s is %s\n+ %s is enabled\n' "$1" "${state_now:-absent}" "$1" ;; esac
+  systemctl is-active --quiet "$1" || { ok=1; printf -- '- %s does not run\n+ %s runs\n' "$1" "$1"; }
+  return "$ok"
+}

@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+# Steps of `server` that bring software.
