@@ -59,7 +59,8 @@ services() {
     ln -sf /dev/null "/etc/systemd/system/$unit"
   done
   systemctl disable nginx.service docker.service docker.socket containerd.service postgresql.service \
-    mariadb.service mariadb.socket
+    mariadb.service mariadb.socket \
+    certbot.timer ufw.service fail2ban.service unattended-upgrades.service
   ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 
   # Every container has host keys of its own.
