@@ -18,6 +18,10 @@ const middle = {
   probe: below,
   watch: below,
   signoff: below,
+  // Preparing a host.
+  server: ['services', ...below],
+  window: shared,
+  report: shared,
 };
 const mayImport = {
   evidence: [],

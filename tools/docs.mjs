@@ -14,6 +14,7 @@ const check = process.argv.includes('--check');
 
 /** What the usage of an action shows beside the inputs that every one needs. */
 const usage = {
+  server: { with: {}, command: 'server', more: 'docs/server.md' },
   backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },

@@ -9,6 +9,7 @@ import { preflight } from './schema/preflight.js';
 import { release } from './schema/release.js';
 import { roleRules } from './schema/role-rules.js';
 import { codec, section } from './schema/section.js';
+import { server } from './schema/server.js';
 import { services, type ServiceInput } from './schema/services.js';
 import { siteRules } from './schema/site-rules.js';
 import { site, type Route } from './schema/site.js';
@@ -39,6 +40,7 @@ export type SiteConfig = z.output<typeof site>;
 export type RouteConfig = Route;
 export type PreflightConfig = z.output<typeof preflight>;
 export type Expect = z.output<typeof expect>;
+export type ServerConfig = z.output<typeof server>;
 
 /** The whole of slipway.yml, complete and valid. */
 export interface Config {
@@ -49,6 +51,7 @@ export interface Config {
   /** What nginx serves; without it services are reached at their own ports. */
   site?: SiteConfig;
   databases: Record<string, DatabaseConfig>;
+  server: ServerConfig;
   preflight: PreflightConfig;
   smoke: Scenario[];
 }
@@ -62,6 +65,7 @@ const sections = section(
     services: services.prefault({}),
     site: site.exactOptional(),
     databases: databases.prefault({}),
+    server: server.prefault({}),
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
   },

@@ -136,7 +136,7 @@ function readArguments(settings: Settings): Arguments {
     artifact: path('artifact'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
-    safety: input('safety') !== 'false', to: path('to'), shared: true,
+    safety: input('safety') !== 'false', to: path('to'), shared: true, login: input('login'),
   };
 }
 
@@ -149,7 +149,7 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
-  if (name === 'preflight') return;
+  if (name === 'preflight' || name === 'server') return;
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);

@@ -88,6 +88,11 @@ export function cli(argv: readonly string[]): void {
     .option('--junit <file>', 'write a JUnit file')
     .action((name: string, options: Options & Arguments) => execute('go-live', name, options));
 
+  shared(program.command('server').description('prepare the hosts: users, software, firewall; what is as wanted is not touched'))
+    .addOption(plan)
+    .option('--login <user>', 'log in as this user instead of the deploy user (user or user:port); a new host is tried as root by itself')
+    .action((name: string, options: Options & Arguments) => execute('server', name, options));
+
   const backup = program.command('backup').description('make, prove and bring back backups of the databases: slipway backup <command> <environment>');
   const backupCommand = (name: BackupAction, description: string, one: 'one backup' | 'all'): Command => {
     const command = shared(backup.command(name).description(description)).addOption(plan).option('--database <name>', 'one database; without it all of them');

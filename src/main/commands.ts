@@ -4,12 +4,13 @@ import { goLive } from '../commands/go-live.js';
 import { preflight } from '../commands/preflight.js';
 import { rollback } from '../commands/rollback.js';
 import type { RunContext } from '../commands/run-context.js';
+import { server, type ServerOptions } from '../commands/server.js';
 import { smoke } from '../commands/smoke.js';
 import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
 /** What a command may be told beside the settings they share. */
-export interface Arguments extends BackupOptions {
+export interface Arguments extends BackupOptions, ServerOptions {
   readonly artifact?: string | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
@@ -35,6 +36,7 @@ export const COMMANDS = {
   preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, run: (context, args) => preflight(context, args) },
   deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args.artifact) },
   smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
+  server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.

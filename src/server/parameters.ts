@@ -1,0 +1,41 @@
+import type { Wanted } from './steps.js';
+
+/** What the host's script is told, by `read_parameters`: the same for each of its steps. */
+export function serverParameters(wanted: Wanted, place: { environment: string; root: string; deployKeys: readonly string[] }): Record<string, string> {
+  const { config, host, services } = wanted;
+  const { server } = config;
+  const engines = [...new Set(Object.values(config.databases).map(({ engine }) => engine))];
+  const harden = server.harden === false ? undefined : server.harden;
+  return {
+    app: config.app,
+    environment: place.environment,
+    root: place.root,
+    user: host.user,
+    port: String(host.port),
+    keys_b64: base64(place.deployKeys),
+    // A line each: name, space, key.
+    admins_b64: base64(Object.entries(server.admins).flatMap(([person, keys]) => keys.map((key) => `${person} ${key}`))),
+    packages: server.packages.join(' '),
+    folders: server.folders.join(' '),
+    node: String(server.node ?? ''),
+    node_mirror: server.nodeMirror,
+    swap: String(server.swap === false ? 0 : server.swap),
+    timezone: server.timezone ?? '',
+    reboot_at: server.rebootAt ?? '',
+    log_days: String(server.logDays),
+    journal_size: String(server.journalSize),
+    engines: engines.join(' '),
+    managers: [...new Set(Object.values(services).map(({ manager }) => manager))].join(' '),
+    site: config.site === undefined ? 'no' : 'yes',
+    ...(harden === undefined ? {} : {
+      allow: harden.allow.join(' '),
+      max_auth_tries: String(harden.maxAuthTries),
+      ban_ignore: harden.banIgnore.join(' '),
+      undo_seconds: String(Math.round(harden.undoWithin / 1000)),
+    }),
+  };
+}
+
+function base64(lines: readonly string[]): string {
+  return Buffer.from(lines.map((line) => `${line}\n`).join('')).toString('base64');
+}
