@@ -11,6 +11,7 @@ import { roleRules } from './schema/role-rules.js';
 import { codec, section } from './schema/section.js';
 import { server } from './schema/server.js';
 import { services, type ServiceInput } from './schema/services.js';
+import { signOff, type SignOffConfig } from './schema/sign-off.js';
 import { siteRules } from './schema/site-rules.js';
 import { site, type Route } from './schema/site.js';
 import { smoke, type Scenario } from './schema/smoke.js';
@@ -18,6 +19,7 @@ import { smoke, type Scenario } from './schema/smoke.js';
 export type { HostConfig } from './schema/environments.js';
 export type { JsonExpectation, JsonMatcher, StatusClass, StatusExpectation } from './schema/expect.js';
 export type { CommandHealth, HealthConfig, HttpHealth, TcpHealth } from './schema/health.js';
+export type { SignOffConfig, SignOffRole } from './schema/sign-off.js';
 export type { HttpStep, Method, RunStep, Scenario, Step } from './schema/smoke.js';
 
 /** A named target. */
@@ -54,6 +56,8 @@ export interface Config {
   server: ServerConfig;
   preflight: PreflightConfig;
   smoke: Scenario[];
+  /** Who signs a release off; without it nobody has to. */
+  signOff?: SignOffConfig;
 }
 
 const sections = section(
@@ -68,8 +72,9 @@ const sections = section(
     server: server.prefault({}),
     preflight: preflight.prefault({}),
     smoke: smoke.prefault([]),
+    'sign-off': signOff.exactOptional(),
   },
-  { planned: ['watch', 'sign-off', 'windows'], rules: (value, complain) => [roleRules, siteRules, databaseReleaseRules].forEach((rules) => rules(value, complain)) },
+  { planned: ['watch', 'windows'], rules: (value, complain) => [roleRules, siteRules, databaseReleaseRules].forEach((rules) => rules(value, complain)) },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

@@ -148,7 +148,7 @@ describe('what is not there or not known', () => {
     expect(mistakes(service('port:'))).toEqual(['6:5: services.backend.port: must be a whole number, is empty']);
   });
 
-  test.each(['watch', 'sign-off', 'windows'])('%s is announced as not supported yet', (key) => {
+  test.each(['watch', 'windows'])('%s is announced as not supported yet', (key) => {
     expect(mistakes(`${HEAD}${key}: {}\n`)).toEqual([
       `3:1: ${key}: \`${key}\` is not supported by this version yet; take it out for now`,
     ]);

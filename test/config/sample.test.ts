@@ -288,6 +288,11 @@ const meaning: Config = {
     tls: { names: [], expiresBlock: 604_800_000, expiresWarn: 1_814_400_000, smoke: false, timeout: 5000 },
     severity: { 'preflight.resources.load': 'warn' },
   },
+  signOff: {
+    before: [{ role: 'technical-lead', users: [], teams: [] }, { role: 'qa-manager', users: ['ann'], teams: ['acme/qa'] }],
+    after: [{ role: 'support-manager', users: [], teams: [] }],
+    distinct: false, initiator: true, bypass: true,
+  },
   smoke: [
     {
       name: 'health',
