@@ -17,6 +17,7 @@ const usage = {
   server: { with: {}, command: 'server', more: 'docs/server.md' },
   backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
+  build: { id: 'build', with: {}, command: 'build' },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },
   smoke: { with: { 'app-env': '${{ secrets.APP_ENV }}', junit: 'smoke.xml' } },
   rollback: { with: { reason: '${{ inputs.reason }}' } },

@@ -10,7 +10,7 @@ import { releaseId } from '../release/id.js';
 import type { Delta } from '../release/manifest.js';
 import { describeSwitch, startOrder } from '../services/render.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
-import { withRelease, type PreparedRelease } from './prepare-release.js';
+import { withRelease, type ArtifactChoice, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
 import { DataDeploy } from './migrate.js';
 import { resume } from './pause.js';
@@ -27,8 +27,8 @@ import { switchAll, switchBack } from './switch.js';
  * before any host switched; a host that does not become healthy takes all hosts back.
  * @throws UserError saying what failed, on which host, in which step; `context.outputs` says what is live then.
  */
-export async function deploy(context: RunContext, artifactPath: string | undefined): Promise<void> {
-  await withRelease(context, artifactPath, async (reading) => {
+export async function deploy(context: RunContext, choice: ArtifactChoice): Promise<void> {
+  await withRelease(context, choice, async (reading) => {
     if (context.plan) await lookingAtFleet(context, true, async (session) => planDeploy(context, session, await reading));
     else await holdingFleet(context, true, async (session) => deployTo(context, session, await reading), reading);
   });

@@ -2,13 +2,12 @@ import { UserError } from '../evidence/errors.js';
 import { deploy, deployTo } from './deploy.js';
 import { holdingFleet } from './fleet-session.js';
 import { preflight } from './preflight.js';
-import { withRelease } from './prepare-release.js';
+import { withRelease, type ArtifactChoice } from './prepare-release.js';
 import { rollbackOn } from './rollback.js';
 import type { RunContext } from './run-context.js';
 import { confirmAfterSmoke, runSmokeOn } from './smoke.js';
 
-export interface GoLiveOptions {
-  readonly artifact?: string | undefined;
+export interface GoLiveOptions extends ArtifactChoice {
   readonly tag?: string | undefined;
   readonly junit?: string | undefined;
 }
@@ -20,11 +19,11 @@ export interface GoLiveOptions {
 export async function goLive(context: RunContext, options: GoLiveOptions): Promise<void> {
   await preflight({ ...context, phase: 'preflight' }, { tag: options.tag });
   if (context.plan) {
-    await deploy({ ...context, phase: 'deploy' }, options.artifact);
+    await deploy({ ...context, phase: 'deploy' }, options);
     return;
   }
   const deploying: RunContext = { ...context, phase: 'deploy' };
-  await withRelease(deploying, options.artifact, async (reading) => {
+  await withRelease(deploying, options, async (reading) => {
     await holdingFleet(deploying, true, async (session) => {
       await deployTo(deploying, session, await reading);
       if (context.config.smoke.length === 0) return;

@@ -19,18 +19,26 @@ export interface PreparedRelease {
   readonly env: string | undefined;
 }
 
+/** Where a release comes from, when not from the workspace. */
+export interface ArtifactChoice {
+  /** A folder or tar put together elsewhere; `release.build` is not run then. */
+  readonly artifact?: string | undefined;
+  /** The digest that was tested and signed off: anything else is not sent. At least its first 12 digits. */
+  readonly digest?: string | undefined;
+}
+
 /**
  * Builds (unless an artifact is given), then reads and hashes what the release consists of while `hold` is already connecting to
  * the hosts: both take about as long. What is wrong with the release is said before what is wrong with a host.
- * @param artifactPath a folder or tar put together elsewhere; `release.build` is not run then.
  * @param hold gets the release once it is read; it must not change anything on a host before.
  */
-export async function withRelease(context: RunContext, artifactPath: string | undefined, hold: (reading: Promise<PreparedRelease>) => Promise<void>): Promise<void> {
+export async function withRelease(context: RunContext, { artifact: artifactPath, digest }: ArtifactChoice, hold: (reading: Promise<PreparedRelease>) => Promise<void>): Promise<void> {
+  requireDigestForm(digest);
   const builds = artifactPath === undefined && !context.plan && context.config.release.build.length > 0;
   const make = (): Promise<Artifact> => makeArtifact(context, artifactPath);
   const artifact = builds || artifactPath !== undefined ? await context.reporter.group('Prepare the release', make) : await make();
   try {
-    const reading = readRelease(context, artifact);
+    const reading = readRelease(context, artifact, digest);
     reading.catch(() => undefined);
     try {
       await hold(reading);
@@ -58,7 +66,7 @@ async function makeArtifact(context: RunContext, artifactPath: string | undefine
   return openArtifact(artifactPath, workspace);
 }
 
-function readRelease(context: RunContext, artifact: Artifact): Promise<PreparedRelease> {
+function readRelease(context: RunContext, artifact: Artifact, digest: string | undefined): Promise<PreparedRelease> {
   const { config, workspace } = context;
   return recorded(
     context,
@@ -68,6 +76,7 @@ function readRelease(context: RunContext, artifact: Artifact): Promise<PreparedR
       const selects = artifact.whole ? wholeFolder(config.release) : selection(config.release);
       const manifest = await readManifest(artifact.folder, selects);
       check(context, artifact, manifest);
+      requireDigest(manifest, digest);
       const env = context.appEnv === undefined ? undefined : renderEnvFile(context.appEnv);
       return { artifact, manifest, commit: (await asked) ?? manifest.digest, env };
     },
@@ -76,6 +85,19 @@ function readRelease(context: RunContext, artifact: Artifact): Promise<PreparedR
       data: { files: manifest.files, bytes: manifest.bytes, digest: manifest.digest },
     }),
   );
+}
+
+function requireDigestForm(digest: string | undefined): void {
+  if (digest === undefined || /^[0-9a-f]{12,64}$/.test(digest)) return;
+  throw new UserError(`\`${digest.slice(0, 80)}\` is no digest`, { remedy: 'The input `digest` takes what `build` put out: 64 hex digits, or at least the first 12 of them.' });
+}
+
+/** The bits that were tested are the bits that go on. */
+function requireDigest(manifest: Manifest, digest: string | undefined): void {
+  if (digest === undefined || manifest.digest.startsWith(digest)) return;
+  throw new UserError(`the release has the digest ${manifest.digest.slice(0, 12)}, wanted is ${digest.slice(0, 12)}: these are not the files that were built and tested`, {
+    remedy: 'Nothing was sent. Hand on the artifact that `build` made, unchanged, from the same run.',
+  });
 }
 
 /** Builds may take long, but not for ever. */

@@ -53,7 +53,9 @@ export interface Outputs {
   outcome?: string;
   /** The backup that was made, proven, restored or fetched. */
   backup?: string;
-  /** Folders that hold what was fetched, one per line. */
+  /** The digest of the release that was built. */
+  digest?: string;
+  /** The file it was put into; folders that hold what was fetched, one per line. */
   archive?: string;
   /** The backups there are, or those that were made. */
   backups?: readonly BackupRow[];

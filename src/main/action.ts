@@ -133,10 +133,10 @@ function readArguments(settings: Settings): Arguments {
   const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
   const { privateKey, agent } = settings.credentials;
   return {
-    artifact: path('artifact'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
+    artifact: path('artifact'), digest: input('digest'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
-    safety: input('safety') !== 'false', to: path('to'), shared: true, login: input('login'),
+    safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
   };
 }
 
@@ -153,6 +153,11 @@ function writeOutputs(name: CommandName, result: string, outputs: Outputs, evide
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);
+    return;
+  }
+  if (name === 'build') {
+    core.setOutput('artifact', outputs.archive ?? '');
+    core.setOutput('digest', outputs.digest ?? '');
     return;
   }
   if (name === 'backup') {

@@ -20,7 +20,7 @@ import { Redactor } from '../evidence/redact.js';
 import { plainReporter, terminalReporter } from '../evidence/reporters.js';
 import { countsText } from '../evidence/verdict.js';
 import type { Credentials } from '../ssh/types.js';
-import { COMMANDS, type Arguments, type CommandName } from './commands.js';
+import { COMMANDS, type Arguments, type Command as SharedCommand, type CommandName } from './commands.js';
 import { githubAccess } from './github.js';
 import { makeContext, readConfig, type Settings } from './settings.js';
 import { stopSignal } from './stop.js';
@@ -64,9 +64,14 @@ export function cli(argv: readonly string[]): void {
     .addOption(plan)
     .option('--tag <tag>', 'the release tag that is to go out')
     .action((name: string, options: Options & Arguments) => execute('preflight', name, options));
+  shared(program.command('build').description('build the release and put it into one file, with its digest; asks no host'))
+    .addOption(plan)
+    .requiredOption('--to <file>', 'the file, such as ../release.tar.gz')
+    .action((name: string, options: Options & Arguments) => execute('build', name, options));
   shared(program.command('deploy').description('stage, switch and prove a release'))
     .addOption(plan)
     .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
+    .option('--digest <hex>', 'send nothing but the release with this digest')
     .action((name: string, options: Options & Arguments) => execute('deploy', name, options));
   shared(program.command('smoke').description('run the smoke scenarios and confirm the live release'))
     .addOption(plan)
@@ -84,6 +89,7 @@ export function cli(argv: readonly string[]): void {
   shared(program.command('go-live').description('preflight, deploy, smoke, and back again when smoke is red'))
     .addOption(plan)
     .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
+    .option('--digest <hex>', 'send nothing but the release with this digest')
     .option('--tag <tag>', 'the release tag that is to go out')
     .option('--junit <file>', 'write a JUnit file')
     .action((name: string, options: Options & Arguments) => execute('go-live', name, options));
@@ -155,8 +161,8 @@ export function cli(argv: readonly string[]): void {
 /** Runs one of the commands that actions have too. */
 async function execute(name: CommandName, environment: string, options: Options & Arguments): Promise<void> {
   const started = performance.now();
-  const command = COMMANDS[name];
-  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true }, async (context, ledger) => {
+  const command: SharedCommand = COMMANDS[name];
+  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true, hosts: command.hosts ?? true }, async (context, ledger) => {
     let failure: Error | undefined;
     try {
       sayExcluded(context);
@@ -204,7 +210,7 @@ async function show(environment: string, options: Options, body: (context: RunCo
 async function withContext(
   environment: string,
   options: Options,
-  what: { phase: RunContext['phase']; uses: Parameters<typeof makeContext>[1]['uses']; ledger: boolean },
+  what: { phase: RunContext['phase']; uses: Parameters<typeof makeContext>[1]['uses']; ledger: boolean; hosts?: boolean },
   body: (context: RunContext, ledger: Ledger) => Promise<void>,
 ): Promise<void> {
   const redactor = new Redactor();
@@ -224,7 +230,7 @@ async function withContext(
       excludeHosts: options.excludeHost ?? [],
       github: githubAccess(process.env, process.env['GITHUB_TOKEN']),
     };
-    requireKey(settings.credentials);
+    if (what.hosts !== false) requireKey(settings.credentials);
     const context = await makeContext(settings, {
       phase: what.phase, reporter, redactor, signal: stopSignal(() => process.stderr.write('stopped\n')),
       author: { actor: userInfo().username, run: `slipway on ${hostname()}` },

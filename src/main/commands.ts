@@ -1,4 +1,5 @@
 import { backup, type BackupOptions } from '../commands/backup.js';
+import { build } from '../commands/build.js';
 import { deploy } from '../commands/deploy.js';
 import { goLive } from '../commands/go-live.js';
 import { preflight } from '../commands/preflight.js';
@@ -12,6 +13,7 @@ import type { Phase } from '../evidence/record.js';
 /** What a command may be told beside the settings they share. */
 export interface Arguments extends BackupOptions, ServerOptions {
   readonly artifact?: string | undefined;
+  readonly digest?: string | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
   readonly junit?: string | undefined;
@@ -22,10 +24,12 @@ export interface Arguments extends BackupOptions, ServerOptions {
   readonly hosts: boolean;
 }
 
-interface Command {
+export interface Command {
   readonly title: string;
   readonly phase: Phase;
   readonly uses: readonly (keyof Config)[];
+  /** False: it asks no host, and needs no key. */
+  readonly hosts?: false;
   /** Whether it changes hosts, so that its lease may have to outlive it. */
   readonly changes: boolean;
   run(context: RunContext, args: Arguments): Promise<void>;
@@ -33,8 +37,9 @@ interface Command {
 
 /** The commands that an action and the CLI share, by name. */
 export const COMMANDS = {
+  build: { title: 'Build', phase: 'deploy', uses: [], changes: false, hosts: false, run: (context, args) => build(context, args) },
   preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, run: (context, args) => preflight(context, args) },
-  deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args.artifact) },
+  deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args) },
   smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
   server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.

@@ -55,6 +55,22 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
   });
 }
 
+/**
+ * A release as one file: what `deploy` takes as its artifact. The same files give the same bytes.
+ * @param onBytes called with the number of content bytes as they pass.
+ */
+export function packArtifact(folder: string, manifest: Manifest, onBytes: (count: number) => void): Readable {
+  const files = manifest.entries.filter((entry) => entry.type === 'file');
+  const mtime = new Date(0);
+  return compressed(files, async (tar) => {
+    for (const entry of manifest.entries) {
+      if (entry.type === 'folder') await addHeader(tar, { name: `${entry.path}/`, type: 'directory', mode: entry.mode, mtime });
+      if (entry.type === 'link') await addHeader(tar, { name: entry.path, type: 'symlink', linkname: entry.target, mode: 0o777, mtime });
+    }
+    for (const file of files) await addFile(tar, folder, file, onBytes, { name: file.path, mtime });
+  });
+}
+
 /** Some files again, because the host's copies differ from the manifest. */
 export function packFiles(folder: string, files: readonly Extract<Entry, { type: 'file' }>[], onBytes: (count: number) => void): Readable {
   return compressed(files, async (tar) => {
@@ -93,9 +109,9 @@ async function addText(tar: Pack, name: string, content: string | Buffer, mode: 
   });
 }
 
-async function addHeader(tar: Pack, header: Pick<Header, 'name' | 'type' | 'mode'> & { linkname?: string }): Promise<void> {
+async function addHeader(tar: Pack, header: Pick<Header, 'name' | 'type' | 'mode'> & { linkname?: string; mtime?: Date }): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    tar.entry({ ...header, size: 0, mtime: new Date() }, (error) => (error ? reject(error) : resolve())).on('error', heard);
+    tar.entry({ mtime: new Date(), ...header, size: 0 }, (error) => (error ? reject(error) : resolve())).on('error', heard);
   });
 }
 
@@ -116,10 +132,10 @@ function readSmall(path: string, changed: (cause: unknown) => UserError): Buffer
   }
 }
 
-async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void): Promise<void> {
+async function addFile(tar: Pack, folder: string, file: Extract<Entry, { type: 'file' }>, onBytes: (count: number) => void, as: { name?: string; mtime?: Date } = {}): Promise<void> {
   const changed = (cause: unknown): UserError =>
     new UserError(`${file.path} changed while the release was being sent`, { cause, remedy: 'Does a build or a watcher still run? Nothing was switched; run again.' });
-  const header = { name: `tree/${file.path}`, mode: file.mode, size: file.size, mtime: new Date() };
+  const header = { name: `tree/${file.path}`, mtime: new Date(), ...as, mode: file.mode, size: file.size };
   // The size stands in front of the content: neither more nor less may follow.
   if (file.size <= SMALL_FILE) {
     const content = readSmall(join(folder, file.path), changed);

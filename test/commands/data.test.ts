@@ -93,7 +93,7 @@ async function deployed(up: string, settings: Settings & { down?: string } = {})
   writeFileSync(join(workspace, 'app/down.sh'), `sqlite3 -bail data/app.db "${settings.down ?? 'SELECT 1'}"\n`);
   writeFileSync(join(workspace, 'app/text'), up);
   const { context } = run(settings);
-  await deploy(context, undefined);
+  await deploy(context, {});
   return context;
 }
 async function rolledBack(options: RollbackOptions, settings: Settings = {}): Promise<{ context: RunContext; records: Evidence[] }> {

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { build } from '../../src/commands/build.js';
 import { deploy } from '../../src/commands/deploy.js';
 import { sayExcluded } from '../../src/commands/excluded.js';
 import { rollback } from '../../src/commands/rollback.js';
@@ -84,14 +85,14 @@ const leases = (): boolean[] => servers.map((server) => existsSync(below(server,
 
 async function deployed(settings: Settings = {}): Promise<string> {
   const { context } = run(settings);
-  await deploy(context, undefined);
+  await deploy(context, {});
   return context.outputs.release ?? '';
 }
 
 describe('a fleet', () => {
   test('gets the same bytes, packed once for all', async () => {
     const { context, records } = run();
-    await deploy(context, undefined);
+    await deploy(context, {});
     const release = context.outputs.release ?? '';
     expect(live()).toEqual([release, release, release]);
     for (const server of servers) expect(readFileSync(below(server, 'current/site/page-7.html'), 'utf8')).toMatch(/7$/);
@@ -107,7 +108,7 @@ describe('a fleet', () => {
     expect(live()).toEqual([two, two, one]);
     writeFileSync(join(workspace, 'site/page-1.html'), 'changed');
     const { context, records } = run();
-    await deploy(context, undefined);
+    await deploy(context, {});
     const three = context.outputs.release;
     expect(live()).toEqual([three, three, three]);
     expect(records.filter(({ id }) => id === 'deploy.stage').map(({ data }) => data?.['filesSent']).sort()).toEqual([1, 1, 2]);
@@ -117,7 +118,7 @@ describe('a fleet', () => {
   test('switches in batches, each after the one before it', async () => {
     await deployed({ batch: '1' });
     const { context, records } = run({ batch: '50%' });
-    await deploy(context, undefined);
+    await deploy(context, {});
     expect(records.filter(({ id }) => id === 'deploy.switch').map(({ subject }) => subject)).toEqual(servers.map(addressOf));
     expect(log.join('\n')).toMatch(/batch 1 of 3: .*[^]*batch 2 of 3: .*[^]*batch 3 of 3: /);
   });
@@ -128,7 +129,7 @@ describe('a fleet', () => {
     const before = journals();
     servers[1]!.faults.noExitCode = /"switching"/;
     const { context, records } = run({ batch: '1' });
-    const error = await failing(deploy(context, undefined));
+    const error = await failing(deploy(context, {}));
     const [first, second, third] = servers.map(addressOf);
     expect(error.message).toMatch(new RegExp(`is not on all hosts:\n    ${first}  switched, then taken back; ${one} is live\n    ${second}  FAILED: .*\n    ${third}  never switched: another host did not become healthy; ${one} is live\n`));
     expect([live()[0], live()[2]]).toEqual([one, one]);
@@ -143,7 +144,7 @@ describe('a fleet', () => {
     const stop = new AbortController();
     const { context } = run({ batch: '1', signal: stop.signal });
     const told: RunContext = { ...context, reporter: { ...context.reporter, step: (subject, text) => { if (text.startsWith('batch 2')) stop.abort(); context.reporter.step(subject, text); } } };
-    const error = await failing(deploy(told, undefined));
+    const error = await failing(deploy(told, {}));
     expect(error.message).toMatch(/^stopped by a signal between two batches\n/);
     expect(live()).toEqual([one, one, one]);
   });
@@ -153,14 +154,14 @@ describe('a fleet', () => {
     const before = journals();
     const address = addressOf(servers[1]!);
     await servers[1]!.stop();
-    const error = await failing(deploy(run().context, undefined));
+    const error = await failing(deploy(run().context, {}));
     expect(error.message).toMatch(/^1 of 3 hosts cannot be reached; nothing was changed on any:\n/);
     expect(error.remedy).toContain(`exclude-hosts: ${address}`);
     expect([journals()[0], journals()[2]]).toEqual([before[0], before[2]]);
     expect([leases()[0], leases()[2]]).toEqual([false, false]);
     const { context, records } = run({ exclude: [address] });
     sayExcluded(context);
-    await deploy(context, undefined);
+    await deploy(context, {});
     expect([live()[0], live()[2]]).toEqual([context.outputs.release, context.outputs.release]);
     expect(records).toContainEqual(expect.objectContaining({ id: 'deploy.excluded', status: 'warn', subject: address }));
   });
@@ -169,7 +170,7 @@ describe('a fleet', () => {
     const one = await deployed();
     const release = 'once: ["echo ran > \\"$PWD/once.txt\\"; readlink ../../current >> once.txt"]';
     const { context, records } = run({ release });
-    await deploy(context, undefined);
+    await deploy(context, {});
     expect(servers.map((server) => existsSync(below(server, 'current/once.txt')))).toEqual([true, false, false]);
     expect(readFileSync(below(servers[0]!, 'current/once.txt'), 'utf8')).toBe(`ran\nreleases/${one}\n`);
     expect(records.filter(({ id }) => id === 'deploy.once')).toMatchObject([{ status: 'pass', subject: addressOf(servers[0]!) }]);
@@ -178,7 +179,7 @@ describe('a fleet', () => {
   test('switches nowhere when that fails', async () => {
     const one = await deployed();
     const { context, records } = run({ release: 'once: ["echo no such table >&2; exit 3"]' });
-    const error = await failing(deploy(context, undefined));
+    const error = await failing(deploy(context, {}));
     expect(error.message).toMatch(/\(release\.once\) failed with exit code 3:\n {4}no such table/);
     expect(live()).toEqual([one, one, one]);
     expect(records.filter(({ id }) => id === 'deploy.switch')).toEqual([]);
@@ -195,7 +196,7 @@ describe('a fleet', () => {
   test('says in a plan what happens where, and changes nothing', async () => {
     await deployed();
     const before = journals();
-    await deploy(run({ plan: true, batch: '2', release: 'once: [migrate]' }).context, undefined);
+    await deploy(run({ plan: true, batch: '2', release: 'once: [migrate]' }).context, {});
     const text = log.join('\n');
     expect(text).toMatch(/the hosts switch in 2 batches of up to 2/);
     expect(text.match(/on this host only: migrate/g)).toHaveLength(1);
@@ -210,5 +211,42 @@ describe('a fleet', () => {
     const { context } = run();
     await rollback(context, {});
     expect(live()).toEqual([one, one, one]);
+  });
+});
+
+describe('a release that is built once', () => {
+  test('is one file, the same bytes each time, and goes out as it was built', async () => {
+    writeFileSync(join(workspace, 'site/run.sh'), '#!/bin/sh\n');
+    chmodSync(join(workspace, 'site/run.sh'), 0o755);
+    symlinkSync('index.html', join(workspace, 'site/start.html'));
+    const file = join(workspace, 'site/release.tar.gz');
+    const first = run().context;
+    await build(first, { to: file });
+    const bytes = readFileSync(file);
+    // The file of the first build lies where the release is selected from, and is no part of it.
+    const second = run().context;
+    await build(second, { to: file });
+    expect(second.outputs.digest).toBe(first.outputs.digest);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+
+    writeFileSync(join(workspace, 'site/index.html'), 'changed after the build');
+    const { context } = run();
+    await deploy(context, { artifact: file, digest: first.outputs.digest });
+    expect(readFileSync(below(servers[0]!, 'current/site/index.html'), 'utf8')).toBe('one');
+    expect(statSync(below(servers[0]!, 'current/site/run.sh')).mode & 0o777).toBe(0o755);
+    expect(readlinkSync(below(servers[0]!, 'current/site/start.html'))).toBe('index.html');
+    expect(journals()[0]).toContain(`"digest":"${first.outputs.digest ?? '?'}"`);
+  });
+
+  test('is not sent when it is not the one that was signed off', async () => {
+    const error = await failing(deploy(run().context, { digest: 'abcdef012345' }));
+    expect(error.message).toMatch(/wanted is abcdef012345: these are not the files that were built and tested/);
+    expect(live()).toEqual(['', '', '']);
+    expect(journals()).toEqual(['', '', '']);
+  });
+
+  test('is not looked for by something that is no digest', async () => {
+    const error = await failing(deploy(run().context, { digest: '$(id)' }));
+    expect(error.message).toBe('`$(id)` is no digest');
   });
 });
