@@ -11,25 +11,43 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The GET requests of src/github/routes.ts; a test holds the two against each other. */
+/** The GET requests of src/github/routes.ts and sign-off-routes.ts; a test holds them against each other. */
 const PATHS = [
+  '/orgs/{org}/teams/{team_slug}',
+  '/orgs/{org}/teams/{team_slug}/memberships/{username}',
   '/repos/{owner}/{repo}/actions/runs/{run_id}',
+  '/repos/{owner}/{repo}/actions/runs/{run_id}/approvals',
+  '/repos/{owner}/{repo}/actions/runs/{run_id}/jobs',
+  '/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments',
   '/repos/{owner}/{repo}/actions/secrets',
   '/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs',
   '/repos/{owner}/{repo}/branches/{branch}',
   '/repos/{owner}/{repo}/code-scanning/alerts',
+  '/repos/{owner}/{repo}/collaborators/{username}/permission',
   '/repos/{owner}/{repo}/commits/{commit_sha}/pulls',
   '/repos/{owner}/{repo}/commits/{ref}/check-runs',
   '/repos/{owner}/{repo}/commits/{ref}/status',
   '/repos/{owner}/{repo}/compare/{basehead}',
   '/repos/{owner}/{repo}/dependabot/alerts',
+  '/repos/{owner}/{repo}/environments/{environment_name}',
   '/repos/{owner}/{repo}/environments/{environment_name}/secrets',
   '/repos/{owner}/{repo}/git/ref/{ref}',
   '/repos/{owner}/{repo}/git/tags/{tag_sha}',
+  '/repos/{owner}/{repo}/issues',
+  '/repos/{owner}/{repo}/issues/{issue_number}',
+  '/repos/{owner}/{repo}/issues/{issue_number}/comments',
   '/repos/{owner}/{repo}/pulls/{pull_number}/reviews',
   '/repos/{owner}/{repo}/rules/branches/{branch}',
   '/repos/{owner}/{repo}/secret-scanning/alerts',
   '/repos/{owner}/{repo}/tags',
+];
+
+/** The requests that change something. */
+const WRITES = [
+  'PATCH /repos/{owner}/{repo}/issues/{issue_number}',
+  'POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches',
+  'POST /repos/{owner}/{repo}/issues',
+  'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
 ];
 
 const FOR_PEOPLE = new Set(['description', 'example', 'examples', 'title', 'default', 'nullable']);
@@ -43,17 +61,23 @@ const source = JSON.parse(readFileSync(join(folder, 'generated/api.github.com.js
 const schemas = {};
 
 const paths = Object.fromEntries(PATHS.map((path) => [path, operation(source.paths[path].get)]));
+const writes = Object.fromEntries(WRITES.map((write) => {
+  const [method, path] = write.split(' ');
+  return [write, operation(source.paths[path][method.toLowerCase()])];
+}));
 writeFileSync(join(import.meta.dirname, '../test/support/github-openapi.json'), `{
 "from": ${JSON.stringify(`@octokit/openapi ${source.info.version}, api.github.com`)},
 "paths": ${lines(paths)},
+"writes": ${lines(writes)},
 "schemas": ${lines(sorted(schemas))}
 }
 `);
 
-function operation({ parameters = [], responses }) {
+function operation({ parameters = [], requestBody, responses }) {
   const answers = Object.entries(responses).map(([code, response]) => [code, answer(resolved(response), Number(code) < 300)]);
   return {
     parameters: parameters.map(resolved).map(({ name, in: place, required = false, schema }) => ({ name, in: place, required, schema: kept(schema) })),
+    ...(requestBody === undefined ? {} : { body: kept(requestBody.content['application/json'].schema) }),
     responses: Object.fromEntries(answers),
   };
 }
@@ -61,7 +85,7 @@ function operation({ parameters = [], responses }) {
 function answer({ content = {} }, good) {
   const body = content['application/json'];
   if (body === undefined) return {};
-  const [example] = Object.values(body.examples ?? {}).map((item) => resolved(item).value);
+  const [example] = Object.values(body.examples ?? {}).map((item) => resolved(resolved(item).value ?? {}));
   return { schema: kept(body.schema), ...(good && example !== undefined ? { example } : {}) };
 }
 

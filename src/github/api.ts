@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import { explain, GitHubError } from './api-error.js';
+import { explain, GitHubError, intent } from './api-error.js';
 
 /** One kind of GET request: see routes.ts. */
 export interface Route<T> {
@@ -14,6 +14,17 @@ export interface Route<T> {
   readonly answer: z.ZodType<T>;
   /** Where the list stands in an answer that is no list itself. */
   readonly list?: string;
+  /** A list that GitHub tells whole, and knows no pages of. */
+  readonly whole?: true;
+}
+
+/** One kind of request that changes something. */
+export interface Write<T> extends Omit<Route<T>, 'list'> {
+  readonly method: 'POST' | 'PATCH';
+  /** What is asked for, in words that follow "GitHub does not". */
+  readonly does: string;
+  /** Whether it may be sent again when it is not known whether it arrived. */
+  readonly repeatable: boolean;
 }
 
 export interface ApiOptions {
@@ -42,8 +53,9 @@ const SECONDARY_WAIT = 60_000;
 const MOST_PAGES = 30;
 
 /**
- * GitHub's REST API, reading only. Retries what passes (5xx, lost connections, rate limits that end soon), follows pages,
- * limits each request in time. The token goes to the base URL alone.
+ * GitHub's REST API. Retries what passes (5xx, lost connections, rate limits that end soon), follows pages, limits each
+ * request in time. What would be done twice is sent again only when GitHub has refused it for its rate. The token goes to
+ * the base URL alone.
  */
 export class GitHubApi {
   private readonly options: ApiOptions;
@@ -60,10 +72,16 @@ export class GitHubApi {
     return parse(route, body);
   }
 
+  /** Changes something. @throws GitHubError, which says what to do. */
+  async send<T>(write: Write<T>, path: Parameters, body: Readonly<Record<string, unknown>>): Promise<T> {
+    const { body: answer } = await this.request(write, this.urlOf(write, path, {}), body);
+    return parse(write, answer);
+  }
+
   /** All items of all pages. @throws GitHubError, also when there are more than 3000: half a list would be taken for a whole one. */
   async list<T>(route: Route<T>, path: Parameters = {}, query: Parameters = {}): Promise<T[]> {
     const items: T[] = [];
-    let url: URL | undefined = this.urlOf(route, path, { ...query, per_page: 100 });
+    let url: URL | undefined = this.urlOf(route, path, route.whole === true ? query : { ...query, per_page: 100 });
     for (let page = 1; url !== undefined; page += 1) {
       if (page > MOST_PAGES) throw new GitHubError(`GitHub has more than ${MOST_PAGES * 100} entries of ${route.what}`);
       const { body, link } = await this.request(route, url);
@@ -92,14 +110,19 @@ export class GitHubApi {
     return url;
   }
 
-  private async request(route: Route<unknown>, url: URL): Promise<{ body: unknown; link: string | null }> {
+  private async request(route: Route<unknown> | Write<unknown>, url: URL, sent?: unknown): Promise<{ body: unknown; link: string | null }> {
+    const method = 'method' in route ? route.method : 'GET';
+    const repeatable = !('method' in route) || route.repeatable;
     for (let attempt = 1; ; attempt += 1) {
       const started = performance.now();
-      const answer = await this.once(route, url);
-      this.options.debug?.(`GitHub: GET ${url.pathname}${url.search}: ${answer instanceof Error ? answer.message : answer.status} (${Math.round(performance.now() - started)} ms)`);
-      if (!(answer instanceof Error) && answer.status === 200) return { body: json(route, answer.text), link: answer.headers.get('link') };
+      const answer = await this.once(route, url, method, sent);
+      this.options.debug?.(`GitHub: ${method} ${url.pathname}${url.search}: ${answer instanceof Error ? answer.message : answer.status} (${Math.round(performance.now() - started)} ms)`);
+      if (!(answer instanceof Error) && answer.status === 204) return { body: undefined, link: null };
+      if (!(answer instanceof Error) && (answer.status === 200 || answer.status === 201)) return { body: json(route, answer.text), link: answer.headers.get('link') };
       const failure = answer instanceof Error ? answer : explain(answer.status, messageOf(answer.text), route);
       const pause = answer instanceof Error ? backoff(attempt) : pauseOf(answer, attempt);
+      const arrived = answer instanceof Error || PASSING.has(answer.status);
+      if (arrived && !repeatable) throw failure;
       if (pause === undefined || attempt === TRIES || pause > this.patience) throw failure;
       this.patience -= pause;
       await (this.options.wait ?? ((ms) => sleep(ms, undefined, { signal: this.options.signal })))(pause);
@@ -107,18 +130,23 @@ export class GitHubApi {
   }
 
   /** One try. A lost connection is an answer here; being told to stop is not. */
-  private async once(route: Route<unknown>, url: URL): Promise<{ status: number; headers: Headers; text: string } | GitHubError> {
+  private async once(route: Route<unknown> | Write<unknown>, url: URL, method: string, sent: unknown): Promise<{ status: number; headers: Headers; text: string } | GitHubError> {
     const { token, signal, timeLimit = 30_000 } = this.options;
     const limit = AbortSignal.timeout(timeLimit);
     try {
       const response = await fetch(url, {
-        headers: { 'Accept': 'application/vnd.github+json', 'Authorization': `Bearer ${token}`, 'User-Agent': 'slipway', 'X-GitHub-Api-Version': '2022-11-28' },
+        method,
+        ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
+        headers: {
+          ...(sent === undefined ? {} : { 'Content-Type': 'application/json' }),
+          'Accept': 'application/vnd.github+json', 'Authorization': `Bearer ${token}`, 'User-Agent': 'slipway', 'X-GitHub-Api-Version': '2022-11-28',
+        },
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       });
       return { status: response.status, headers: response.headers, text: await response.text() };
     } catch (error) {
       signal?.throwIfAborted();
-      return new GitHubError(`GitHub does not tell ${route.what}: ${limit.aborted ? `no answer within ${timeLimit / 1000} s` : `${url.host}: ${reason(error)}`}`, {
+      return new GitHubError(`${intent(route)}: ${limit.aborted ? `no answer within ${timeLimit / 1000} s` : `${url.host}: ${reason(error)}`}`, {
         cause: error, remedy: `Can this machine reach ${url.origin}? Behind a proxy set NODE_USE_ENV_PROXY=1; see https://www.githubstatus.com.`,
       });
     }
