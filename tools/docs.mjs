@@ -15,6 +15,7 @@ const check = process.argv.includes('--check');
 /** What the usage of an action shows beside the inputs that every one needs. */
 const usage = {
   server: { with: {}, command: 'server', more: 'docs/server.md' },
+  certbot: { with: {}, command: 'certbot', more: 'docs/certificates.md' },
   backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
   build: { id: 'build', with: {}, command: 'build' },

@@ -9,6 +9,7 @@ const LIBRARIES = {
   index: ['lib', 'index'],
   services: ['lib', 'index', 'services', 'compose', 'slots'],
   data: ['lib', 'input', 'data'],
+  certbot: ['lib', 'input', 'services'],
   server: ['lib', 'input', 'server-lib', 'server-base', 'server-software', 'harden'],
 } as const satisfies Record<string, readonly Name[]>;
 
@@ -43,6 +44,7 @@ function libraryOf(name: ScriptName, engine: EngineName | undefined): readonly N
   }
   if (NEEDS_DATA.has(name)) return LIBRARIES.data;
   if (name === 'server') return LIBRARIES.server;
+  if (name === 'certbot') return LIBRARIES.certbot;
   if (name === 'preflight') return LIBRARIES.none;
   if (NEEDS_SERVICES.has(name)) return LIBRARIES.services;
   return NEEDS_INDEX.has(name) ? LIBRARIES.index : LIBRARIES.base;

@@ -133,10 +133,11 @@ function readArguments(settings: Settings): Arguments {
   const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
   const { privateKey, agent } = settings.credentials;
   return {
-    artifact: path('artifact'), digest: input('digest'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
+    artifact: path('artifact'), digest: input('digest'), part: input('part'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
+    forceRenewal: input('force-renewal') === 'true', proveRenewal: input('prove-renewal') === 'true',
   };
 }
 
@@ -149,7 +150,7 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
-  if (name === 'preflight' || name === 'server') return;
+  if (name === 'preflight' || name === 'server' || name === 'certbot') return;
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);

@@ -63,6 +63,7 @@ export function cli(argv: readonly string[]): void {
   shared(program.command('preflight').description('check repository, runner, hosts and variables; changes nothing'))
     .addOption(plan)
     .option('--tag <tag>', 'the release tag that is to go out')
+    .option('--part <names>', 'only a part: repository, build, hosts')
     .action((name: string, options: Options & Arguments) => execute('preflight', name, options));
   shared(program.command('build').description('build the release and put it into one file, with its digest; asks no host'))
     .addOption(plan)
@@ -98,6 +99,12 @@ export function cli(argv: readonly string[]): void {
     .addOption(plan)
     .option('--login <user>', 'log in as this user instead of the deploy user (user or user:port); a new host is tried as root by itself')
     .action((name: string, options: Options & Arguments) => execute('server', name, options));
+
+  shared(program.command('certbot').description('get, extend and renew the certificate of the site; leaves a good one alone'))
+    .addOption(plan)
+    .option('--force-renewal', 'ask for a new one, however long the one there is valid')
+    .option('--prove-renewal', 'prove that the host can renew it alone, also when nothing was issued')
+    .action((name: string, options: Options & Arguments) => execute('certbot', name, options));
 
   const backup = program.command('backup').description('make, prove and bring back backups of the databases: slipway backup <command> <environment>');
   const backupCommand = (name: BackupAction, description: string, one: 'one backup' | 'all'): Command => {

@@ -1,5 +1,6 @@
 import { backup, type BackupOptions } from '../commands/backup.js';
 import { build } from '../commands/build.js';
+import { certbot, type CertbotOptions } from '../commands/certbot.js';
 import { deploy } from '../commands/deploy.js';
 import { goLive } from '../commands/go-live.js';
 import { preflight } from '../commands/preflight.js';
@@ -11,9 +12,10 @@ import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
 /** What a command may be told beside the settings they share. */
-export interface Arguments extends BackupOptions, ServerOptions {
+export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions {
   readonly artifact?: string | undefined;
   readonly digest?: string | undefined;
+  readonly part?: string | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
   readonly junit?: string | undefined;
@@ -42,6 +44,8 @@ export const COMMANDS = {
   deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args) },
   smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
   server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
+  // The account's variables are looked up when certbot is run.
+  certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.

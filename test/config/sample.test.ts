@@ -162,7 +162,19 @@ const meaning: Config = {
     timeouts: { connect: 5_000, send: 30_000, read: 90_000, keepalive: 2_000 },
     trustedProxies: ['10.0.0.0/8', '2001:db8::/32'],
     drain: 45_000,
-    tls: { email: 'ops@example.com', certificate: '/etc/ssl/site.pem', key: '/etc/ssl/site.key' },
+    tls: {
+      email: 'ops@example.com',
+      certificate: '/etc/ssl/site.pem',
+      key: '/etc/ssl/site.key',
+      mode: 'dns',
+      server: 'https://acme.example.com/directory',
+      ca: '/etc/ssl/acme.pem',
+      account: { keyId: '$ACME_KEY_ID', key: '$ACME_KEY' },
+      dns: { authenticate: '/usr/local/bin/dns-add "$CERTBOT_DOMAIN"', cleanUp: '/usr/local/bin/dns-remove' },
+      stopNginx: false,
+      keyType: 'rsa',
+      renewBefore: 1_728_000_000,
+    },
   },
   databases: {
     main: {

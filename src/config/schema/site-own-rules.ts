@@ -2,12 +2,6 @@ import { isMapping, mapping } from './loose.js';
 import { splitRoute } from './site-fields.js';
 import type { Complain, Loose } from './section.js';
 
-/** Both files of the certificate, or neither. */
-export function tlsRules({ certificate, key }: Loose, complain: Complain): void {
-  if (certificate !== undefined && key === undefined) complain(['certificate'], 'needs `key`, the private key that belongs to it');
-  if (key !== undefined && certificate === undefined) complain(['key'], 'needs `certificate`, the certificate that belongs to it');
-}
-
 /** What must fit together inside `site:`. */
 export function cacheRules({ domains, routes, cache, limits }: Loose, complain: Complain): void {
   const names = Array.isArray(domains) ? (domains as unknown[]) : [];

@@ -4,8 +4,9 @@ import { formatRate, parseRate, type Rate } from '../rate.js';
 import { duration, name, size, text, whole } from './fields.js';
 import { headerName } from './names.js';
 import { codec, oneOrMany, parsed, record, section } from './section.js';
-import { domain, headerValue, sitePath, siteRoute, systemPath, trustedProxy } from './site-fields.js';
-import { cacheRules, tlsRules } from './site-own-rules.js';
+import { domain, headerValue, sitePath, siteRoute, trustedProxy } from './site-fields.js';
+import { cacheRules } from './site-own-rules.js';
+import { tls } from './tls.js';
 
 /** Months and years, which no timer has to wait for. */
 const lifetime = (description: string) => parsed<number>(parseLifetime, formatDuration, description, ['30d', '365d', '12h']);
@@ -48,19 +49,6 @@ const timeouts = section('How long nginx waits for a service.', {
     'How long an idle connection to a service is kept. Must be shorter than the service keeps it, or requests meet a closed door (Node: 5 s).',
   ).prefault('1s'),
 });
-
-const tls = section(
-  'The certificate. Until its files are on the host, the site is served over http.',
-  {
-    email: z.email({ error: ({ input }) => `must be an e-mail address, is \`${String(input)}\`` }).meta({
-      description: 'Whom the certificate authority writes to.',
-      examples: ['ops@example.com'],
-    }),
-    certificate: systemPath('The certificate with its chain. Default: /etc/letsencrypt/live/<first domain>/fullchain.pem.', '/etc/ssl/site.pem').exactOptional(),
-    key: systemPath('Its private key. Default: /etc/letsencrypt/live/<first domain>/privkey.pem.', '/etc/ssl/site.key').exactOptional(),
-  },
-  { rules: tlsRules },
-);
 
 /** What nginx serves for the app. */
 export const site = section('The web site: nginx in front of the services, on every host that runs one of them.', {
