@@ -7,7 +7,7 @@ import type { Reporter } from '../evidence/reporter.js';
 import { catalogue } from './catalogue.js';
 import type { DatabaseVisit } from './database-facts.js';
 import type { GitHubFacts } from './github-facts.js';
-import type { Check, CheckContext, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
+import type { Check, CheckContext, Family, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
 import { settingsOf } from './settings.js';
 import type { SiteFacts } from './site-facts.js';
 
@@ -33,6 +33,8 @@ export interface PreflightInput {
   readonly elsewhere?: Settings['elsewhere'];
   /** What the release needs on each host, when known. */
   readonly release?: CheckContext['release'];
+  /** Which families are asked; default: every one. */
+  readonly asks?: (family: Family) => boolean;
   readonly reporter?: Pick<Reporter, 'evidence'>;
   readonly now: Date;
 }
@@ -53,7 +55,7 @@ export function runPreflight(input: PreflightInput): Evidence[] {
   const records: Evidence[] = [];
   for (const check of catalogue) {
     const severity = severityOf(check, config.preflight.severity);
-    if (severity === 'off') continue;
+    if (severity === 'off' || input.asks?.(check.family) === false) continue;
     for (const [subject, outcome] of ask(check, input, settings, context)) {
       if (outcome === undefined) continue;
       const record = evidenceOf(check, severity, subject, outcome, now);

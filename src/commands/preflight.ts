@@ -1,7 +1,9 @@
 import { failedVisit, probeDirect, visitHost } from '../checks/gather/host.js';
 import { gatherRunnerFacts } from '../checks/gather/runner.js';
 import { gatherSite } from '../checks/gather/site.js';
+import type { Family } from '../checks/model.js';
 import { runPreflight } from '../checks/run.js';
+import type { Config } from '../config/schema.js';
 import { environmentOf } from '../config/environment.js';
 import { UserError } from '../evidence/errors.js';
 import { renderTable } from '../evidence/table.js';
@@ -14,6 +16,27 @@ import type { RunContext } from './run-context.js';
 export interface PreflightOptions {
   /** What is to be released: `refs/tags/v1.2.3` or `v1.2.3`. */
   readonly tag?: string | undefined;
+  /** Which parts to ask, commas or blanks between: repository, build, hosts. Default: all of them. */
+  readonly part?: string | undefined;
+}
+
+/** The parts of preflight, by what must be at hand: a check-out with its history, the tools of the build, the hosts with their secrets. */
+const PARTS = ['repository', 'build', 'hosts'] as const;
+type Part = (typeof PARTS)[number];
+const REPOSITORY: ReadonlySet<Family> = new Set<Family>(['repository', 'github']);
+const BUILD: ReadonlySet<Family> = new Set<Family>(['runner', 'quality', 'bundle']);
+const partOf = (family: Family): Part => (REPOSITORY.has(family) ? 'repository' : BUILD.has(family) ? 'build' : 'hosts');
+
+/** Whether a preflight of these parts asks hosts. */
+export function preflightAsksHosts({ part }: PreflightOptions): boolean {
+  return readParts(part).has('hosts');
+}
+
+function readParts(text: string | undefined): ReadonlySet<Part> {
+  const names = (text ?? '').split(/[\s,]+/).filter((name) => name !== '');
+  const unknown = names.filter((name) => !(PARTS as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new UserError(`preflight has no part ${unknown.join(', ')}`, { remedy: `One or more of: ${PARTS.join(', ')}.` });
+  return new Set(names.length === 0 ? PARTS : (names as Part[]));
 }
 
 /**
@@ -23,14 +46,17 @@ export interface PreflightOptions {
  */
 export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
   const { config, environment, environmentName, credentials, reporter, signal } = context;
+  const parts = readParts(options.part);
+  const roles = ({ role }: { role: string }): string => role;
+  context.outputs.signOff = { before: (config.signOff?.before ?? []).map(roles), after: (config.signOff?.after ?? []).map(roles) };
   const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
     const [runner, github, site, hosts] = await Promise.all([
-      gatherRunnerFacts({ config, workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
-      config.preflight.github === undefined ? undefined : context.repositoryState?.(options.tag),
+      gatherRunnerFacts({ config: parts.has('build') ? config : withoutTests(config), workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
+      config.preflight.github === undefined || !parts.has('repository') ? undefined : context.repositoryState?.(options.tag),
       // A host that was left out is one of the site's still.
-      gatherSite({ config, environment: environmentOf(config, environmentName), workspace: context.workspace, signal }),
+      !parts.has('hosts') ? undefined : gatherSite({ config, environment: environmentOf(config, environmentName), workspace: context.workspace, signal }),
       // Not all at once: the time a connection takes is measured, and the runner's processor is not what it should tell of.
-      onEvery(environment.hosts, async (host) => {
+      onEvery(parts.has('hosts') ? environment.hosts : [], async (host) => {
         const started = performance.now();
         try {
           const connection = await connect(host, credentials, { signal, debug: (text) => reporter.debug(text) });
@@ -51,8 +77,8 @@ export async function preflight(context: RunContext, options: PreflightOptions):
       }, { atOnce: 10 }),
     ]);
     const found = runPreflight({
-      config, environment: environmentName, hosts: hosts.map(({ visit }) => visit), databases: hosts.flatMap(({ databases }) => databases), runner, site, reporter, now: context.now(),
-      lookup: context.lookup,
+      config, environment: environmentName, hosts: hosts.map(({ visit }) => visit), databases: hosts.flatMap(({ databases }) => databases), runner, ...(site === undefined ? {} : { site }), reporter, now: context.now(),
+      lookup: context.lookup, asks: (family) => parts.has(partOf(family)),
       ...(github === undefined ? {} : { github }),
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
     });
@@ -68,4 +94,10 @@ export async function preflight(context: RunContext, options: PreflightOptions):
       { remedy: 'Nothing was changed. A check that does not matter here can be set to `warn` or `off` under `preflight.severity`.' },
     );
   }
+}
+
+/** Without the team's own commands, which need what the build needs. */
+function withoutTests(config: Config): Config {
+  const { coverage: _, bundle: __, audit: ___, ...preflight } = config.preflight;
+  return { ...config, preflight: { ...preflight, tests: [] } };
 }

@@ -5,6 +5,8 @@ import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import type { Author } from '../host/journal.js';
 import type { Credentials } from '../ssh/types.js';
+import type { SummaryTable } from '../evidence/summary.js';
+import type { SignOffSource } from '../signoff/source.js';
 import type { BackupRow } from './backup-row.js';
 
 /** Everything a command needs to know of the world; made by `main`, so that commands read neither inputs nor environment. */
@@ -24,6 +26,8 @@ export interface RunContext {
   readonly runnerEnv: Readonly<Record<string, string>>;
   /** Asks GitHub what `preflight.github` wants to know of what is released (a ref, or what is checked out). */
   readonly repositoryState?: (ref: string | undefined) => Promise<GitHubFacts>;
+  /** What sign-offs ask of GitHub; fails when there is no token, or no repository. */
+  readonly signOff?: () => Promise<SignOffSource>;
   /** Values for variables: app-env first, then the process. */
   readonly lookup: (name: string) => string | undefined;
   /** The repository's folder on the runner. */
@@ -53,12 +57,16 @@ export interface Outputs {
   outcome?: string;
   /** The backup that was made, proven, restored or fetched. */
   backup?: string;
+  /** The roles that sign off, before production and after it. */
+  signOff?: { readonly before: readonly string[]; readonly after: readonly string[] };
   /** The digest of the release that was built. */
   digest?: string;
   /** The file it was put into; folders that hold what was fetched, one per line. */
   archive?: string;
   /** The backups there are, or those that were made. */
   backups?: readonly BackupRow[];
+  /** Tables of the command's own for the summary. */
+  tables?: SummaryTable[];
   /** Per host: the release before and after. */
   readonly hosts: Map<string, { before: string; after: string }>;
 }

@@ -121,7 +121,7 @@ function readInputs(): Settings {
     appEnv: input('app-env', secret),
     plan: plan === 'true',
     excludeHosts: hostList(input('exclude-hosts') ?? ''),
-    github: githubAccess(process.env, input('github-token')),
+    github: { ...githubAccess(process.env, input('github-token')), membersToken: input('members-token') },
   };
 }
 
