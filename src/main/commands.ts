@@ -3,16 +3,17 @@ import { build } from '../commands/build.js';
 import { certbot, type CertbotOptions } from '../commands/certbot.js';
 import { deploy } from '../commands/deploy.js';
 import { goLive } from '../commands/go-live.js';
-import { preflight } from '../commands/preflight.js';
+import { preflight, preflightAsksHosts } from '../commands/preflight.js';
 import { rollback } from '../commands/rollback.js';
 import type { RunContext } from '../commands/run-context.js';
 import { server, type ServerOptions } from '../commands/server.js';
+import { signoff, type SignOffOptions } from '../commands/signoff.js';
 import { smoke } from '../commands/smoke.js';
 import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
 /** What a command may be told beside the settings they share. */
-export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions {
+export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions, SignOffOptions {
   readonly artifact?: string | undefined;
   readonly digest?: string | undefined;
   readonly part?: string | undefined;
@@ -30,8 +31,8 @@ export interface Command {
   readonly title: string;
   readonly phase: Phase;
   readonly uses: readonly (keyof Config)[];
-  /** False: it asks no host, and needs no key. */
-  readonly hosts?: false;
+  /** Whether it asks hosts and so needs a key; without it, it does. */
+  asksHosts?(args: Arguments): boolean;
   /** Whether it changes hosts, so that its lease may have to outlive it. */
   readonly changes: boolean;
   run(context: RunContext, args: Arguments): Promise<void>;
@@ -39,13 +40,14 @@ export interface Command {
 
 /** The commands that an action and the CLI share, by name. */
 export const COMMANDS = {
-  build: { title: 'Build', phase: 'deploy', uses: [], changes: false, hosts: false, run: (context, args) => build(context, args) },
-  preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, run: (context, args) => preflight(context, args) },
+  build: { title: 'Build', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: (context, args) => build(context, args) },
+  preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, asksHosts: preflightAsksHosts, run: (context, args) => preflight(context, args) },
   deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args) },
   smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
   server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
   // The account's variables are looked up when certbot is run.
   certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
+  signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.

@@ -9,6 +9,8 @@ import { gatherRepositoryState, unanswered } from '../github/repository-state.js
 /** What is known of GitHub, from inputs and surroundings. */
 export interface GitHubAccess {
   readonly token?: string | undefined;
+  /** Reads the members of teams, which a workflow's own token cannot. */
+  readonly membersToken?: string | undefined;
   /** `owner/name`; without it the remote `origin` tells. */
   readonly repository?: string | undefined;
   readonly apiUrl: string;

@@ -16,6 +16,7 @@ import type { Author } from '../host/journal.js';
 import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
 import { repositoryState, type GitHubAccess } from './github.js';
+import { signOffDoor } from './sign-off.js';
 
 /** What an action's inputs and the CLI's options have in common, as texts; absent is undefined, never ''. */
 export interface Settings {
@@ -49,7 +50,7 @@ export async function readConfig(workspace: string, file: string): Promise<Confi
 /** Tells the redactor every secret before anything is said. */
 export function maskSecrets(settings: Settings, appEnv: Readonly<Record<string, string>> | undefined, redactor: Redactor): void {
   const { privateKey, passphrase, sudoPassword } = settings.credentials;
-  for (const secret of [privateKey, passphrase, sudoPassword, settings.github?.token, ...Object.values(appEnv ?? {})]) {
+  for (const secret of [privateKey, passphrase, sudoPassword, settings.github?.token, settings.github?.membersToken, ...Object.values(appEnv ?? {})]) {
     if (secret !== undefined && secret !== '') redactor.add(secret);
   }
 }
@@ -93,6 +94,7 @@ export async function makeContext(
     repositoryState: repositoryState(settings.github, {
       config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
     }),
+    signOff: signOffDoor(settings.github, { workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal }),
     workspace: settings.workspace,
     reporter: world.reporter,
     redactor: world.redactor,

@@ -1,0 +1,97 @@
+import { UserError } from '../evidence/errors.js';
+import { didYouMean } from '../config/wording.js';
+import { environmentOfRole } from '../signoff/facts.js';
+import { judge, judgeSetUp } from '../signoff/gate.js';
+import { rolesOf, type Policy } from '../signoff/policy.js';
+import type { SignOffSource } from '../signoff/source.js';
+import type { Stage, Verdict } from '../signoff/verdict.js';
+import type { RunContext } from './run-context.js';
+import { reportVerdicts } from './signoff-report.js';
+
+export interface SignOffOptions {
+  /** `before` production or `after` it has gone live. */
+  readonly stage?: string | undefined;
+  /** One role, in the job that runs in its environment; without it all of the stage. */
+  readonly role?: string | undefined;
+  /** SHA-256 of the artefact, 64 hexadecimal digits. */
+  readonly digest?: string | undefined;
+  /** The run whose approvals count; without it the run that asks. */
+  readonly run?: string | undefined;
+}
+
+/**
+ * Sign-off: whether the roles of a stage have approved this run, by what GitHub tells of it. Changes nothing. With `plan`
+ * only the environments are looked at: whether each role's is there and asks somebody.
+ * @throws UserError when a role has not signed, or it is not known.
+ */
+export async function signoff(context: RunContext, options: SignOffOptions): Promise<void> {
+  const started = performance.now();
+  const stage = stageOf(options.stage);
+  const policy = context.config.signOff;
+  if (policy === undefined || policy[stage].length === 0) {
+    context.outputs.outcome = `slipway.yml names nobody who signs ${stage === 'before' ? 'before production' : 'after going live'}`;
+    context.reporter.step(context.environmentName, context.outputs.outcome);
+    return;
+  }
+  const roles = rolesOf(policy, stage).map(({ role }) => role.role);
+  const { role } = options;
+  if (role !== undefined && !roles.includes(role)) {
+    throw new UserError(`sign-off.${stage} has no role \`${role}\`${didYouMean(role, roles)}`, { remedy: `It has: ${roles.join(', ')}.` });
+  }
+  const digest = digestOf(options.digest, context.plan);
+  const source = await sourceOf(context);
+  const asked = role === undefined ? roles : [role];
+  const verdicts = await context.reporter.group(`Sign-off ${stage} ${context.environmentName}`, () =>
+    unknownUnless(asked, stage, () => (context.plan ? setUp(source, policy, stage, asked) : gate(source, policy, { stage, role, run: options.run }))));
+  reportVerdicts(context, verdicts, { digest, started });
+}
+
+export function stageOf(text: string | undefined): Stage {
+  if (text === 'before' || text === 'after') return text;
+  throw new UserError(text === undefined ? '`stage` is required' : `\`stage\` must be before or after, is ${text}`, { remedy: 'before: ahead of production; after: once it is live.' });
+}
+
+/** The digest in 64 digits; what comes with `sha256:` in front is the same. */
+export function digestOf(text: string | undefined, plan: boolean): string | undefined {
+  if (text === undefined && plan) return undefined;
+  const digest = text?.trim().replace(/^sha256:/i, '').toLowerCase();
+  if (digest !== undefined && /^[0-9a-f]{64}$/.test(digest)) return digest;
+  throw new UserError(text === undefined ? '`digest` is required: a sign-off is of one artefact' : '`digest` must be 64 hexadecimal digits', {
+    remedy: 'Pass the digest that the build has put out: `digest: ${{ needs.build.outputs.digest }}`.',
+  });
+}
+
+export async function sourceOf({ signOff }: RunContext): Promise<SignOffSource> {
+  if (signOff === undefined) throw new UserError('GitHub cannot be asked here', { remedy: 'Run the action, or the command line with GITHUB_TOKEN.' });
+  return signOff();
+}
+
+async function setUp(source: SignOffSource, policy: Policy, stage: Stage, roles: readonly string[]): Promise<Verdict[]> {
+  return judgeSetUp(await source.environments(roles), policy, stage).filter(({ role }) => roles.includes(role));
+}
+
+async function gate(source: SignOffSource, policy: Policy, { stage, role, run }: { stage: Stage; role: string | undefined; run: string | undefined }): Promise<Verdict[]> {
+  const id = run === undefined ? source.runId : Number(run);
+  if (id === undefined || !Number.isSafeInteger(id) || id <= 0) {
+    throw new UserError(run === undefined ? 'it is not known which run of GitHub Actions is signed off' : `the run must be a number, is ${run}`, { remedy: 'Outside GitHub Actions: --run <id>, the number in the address of the run.' });
+  }
+  const asked = rolesOf(policy, stage).map((one) => one.role).filter((one) => role === undefined || one.role === role);
+  const [facts, environments] = await Promise.all([source.gate(id), source.environments(asked.map((one) => one.role))]);
+  const logins = [...new Set(facts.reviews.map(({ login }) => login))];
+  const teams = new Set(asked.flatMap((one) => {
+    const { teams: reviewers = [], adminsBypass = false } = environments.get(one.role) ?? {};
+    return [...one.teams, ...(adminsBypass ? reviewers : [])];
+  }));
+  const memberOf = await source.members(logins, logins.length === 0 ? [] : [...teams]);
+  return judge({ ...facts, environments, memberOf }, policy, { stage, role });
+}
+
+/** Where GitHub does not answer, nobody has signed: each role says so, and why. */
+async function unknownUnless(roles: readonly string[], stage: Stage, work: () => Promise<Verdict[]>): Promise<Verdict[]> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return roles.map((role) => ({ role, stage, state: 'unknown', status: 'fail', observed: `whether ${environmentOfRole(role)} was approved is not known: ${error.message}`, remedy: error.remedy }));
+  }
+}
