@@ -33,10 +33,10 @@ differs() {
     return 1
   fi
   cmp -s "$1" "$work/wanted" || { same=1; diff -u --label "$1 (now)" --label "$1" "$1" "$work/wanted" || :; }
-  mode=$(stat -c '%a %U:%G' "$1")
-  if [ "$mode" != "${2#0} ${3:-root:root}" ]; then
+  is_now=$(stat -c '%a %U:%G' "$1")
+  if [ "$is_now" != "${2#0} ${3:-root:root}" ]; then
     same=1
-    printf -- '- %s %s\n+ %s %s %s\n' "$1" "$mode" "$1" "${2#0}" "${3:-root:root}"
+    printf -- '- %s %s\n+ %s %s %s\n' "$1" "$is_now" "$1" "${2#0}" "${3:-root:root}"
   fi
   return "$same"
 }
