@@ -17,6 +17,7 @@ const usage = {
   server: { with: {}, command: 'server', more: 'docs/server.md' },
   certbot: { with: {}, command: 'certbot', more: 'docs/certificates.md' },
   backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
+  signoff: { with: { stage: 'before', digest: '${{ needs.build.outputs.digest }}' }, command: 'signoff', more: 'docs/sign-off.md' },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
   build: { id: 'build', with: {}, command: 'build' },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },

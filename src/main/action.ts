@@ -137,6 +137,7 @@ function readArguments(settings: Settings): Arguments {
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
+    stage: input('stage'), role: input('role'), run: input('run'),
     forceRenewal: input('force-renewal') === 'true', proveRenewal: input('prove-renewal') === 'true',
   };
 }
@@ -150,7 +151,7 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
-  if (name === 'preflight' || name === 'server' || name === 'certbot') return;
+  if (name === 'preflight' || name === 'server' || name === 'certbot' || name === 'signoff') return;
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);
@@ -190,7 +191,7 @@ async function writeSummary(
     duration: performance.now() - run.started,
     releases: [...outputs.hosts].map(([host, { before, after }]) => ({ host, before: before === '' ? undefined : before, after: after === '' ? undefined : after })),
     records: run.ledger.records,
-    ...(outputs.backups === undefined ? {} : { tables: [backupTable(outputs.backups, new Date())] }),
+    tables: [...(outputs.backups === undefined ? [] : [backupTable(outputs.backups, new Date())]), ...(outputs.tables ?? [])],
     ...(changed ? { rollback: { command: `slipway rollback ${run.environment}` } } : {}),
     ledger: run.ledger.file,
   });

@@ -106,6 +106,14 @@ export function cli(argv: readonly string[]): void {
     .option('--prove-renewal', 'prove that the host can renew it alone, also when nothing was issued')
     .action((name: string, options: Options & Arguments) => execute('certbot', name, options));
 
+  shared(program.command('signoff').description('whether the roles have signed a run of GitHub Actions off; changes nothing (GITHUB_TOKEN)'))
+    .addOption(plan)
+    .requiredOption('--stage <stage>', 'before production, or after going live')
+    .option('--role <role>', 'one role; without it all of the stage')
+    .option('--run <id>', 'the run, the number in its address')
+    .option('--digest <hex>', 'the digest of the artefact')
+    .action((name: string, options: Options & Arguments) => execute('signoff', name, options));
+
   const backup = program.command('backup').description('make, prove and bring back backups of the databases: slipway backup <command> <environment>');
   const backupCommand = (name: BackupAction, description: string, one: 'one backup' | 'all'): Command => {
     const command = shared(backup.command(name).description(description)).addOption(plan).option('--database <name>', 'one database; without it all of them');
@@ -169,7 +177,7 @@ export function cli(argv: readonly string[]): void {
 async function execute(name: CommandName, environment: string, options: Options & Arguments): Promise<void> {
   const started = performance.now();
   const command: SharedCommand = COMMANDS[name];
-  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true, hosts: command.hosts ?? true }, async (context, ledger) => {
+  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true, hosts: command.asksHosts?.({ ...options, hosts: true }) ?? true }, async (context, ledger) => {
     let failure: Error | undefined;
     try {
       sayExcluded(context);
