@@ -4,6 +4,7 @@
 #   prepare.sh           prepares, says what it does on stderr, and ends with one line on stdout:
 #                        `image <name>` (exit 0) or `unavailable <reason>` (exit 1)
 #   prepare.sh --image   only prints the name of the image these files describe
+#   prepare.sh --bare    the same for the bare host (image-bare/), which `prepare.sh` makes too: on a new machine some 3 min more
 #
 # As root it installs what is missing and starts an engine where none answers (a machine without systemd).
 # What it started is recorded in the state folder and ended, by id, by cleanup.sh --engine.
@@ -40,6 +41,12 @@ image_name() {
       -not -path '*/node_modules/*' -not -path '*/.venv/*' | LC_ALL=C sort
   )
   printf '%s:%s\n' "$image_repository" "$(uname -m)-$(digest "${files[@]}")"
+}
+
+bare_name() {
+  local files
+  mapfile -t files < <(find "$here/image-bare" -type f | LC_ALL=C sort)
+  printf '%s-bare:%s\n' "$image_repository" "$(uname -m)-$(digest "${files[@]}" "$here"/image/tools/package*.json "$examples/express-sqlite/package-lock.json")"
 }
 
 install_missing() {
@@ -92,12 +99,17 @@ apt_proxy() {
   [ "$value" = DIRECT ] || printf '%s' "$value"
 }
 
-debootstrap_base() {
-  local root=$work/root protocol proxy from
+use_apt_proxy() {
+  local protocol proxy
   for protocol in http https; do
     proxy=$(apt_proxy "$protocol")
     [ -z "$proxy" ] || export "${protocol}_proxy=$proxy"
   done
+}
+
+debootstrap_base() {
+  local root=$work/root from
+  use_apt_proxy
   from=$(mirror)
   debootstrap --variant=minbase --include="$(paste -sd, "$here/image/packages.txt")" bookworm "$root" ${from:+"$from"} \
     > "$state/debootstrap.log" 2>&1 || unavailable "debootstrap failed (see $state/debootstrap.log)"
@@ -180,10 +192,79 @@ build() {
     "$context" > "$state/build.log" 2>&1 || unavailable "docker build failed (see $state/build.log)"
 }
 
-if [ "${1:-}" = --image ]; then
-  image_name
-  exit
-fi
+# --- the bare host ---
+
+# fetch_debs FOLDER PACKAGE…: the packages with everything they need, and an index: what apt takes for a repository. By an apt
+# that believes nothing to be installed.
+fetch_debs() {
+  local into=$1 folder=$work/debs from options deb
+  shift
+  from=$(mirror)
+  mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" "$into"
+  : > "$folder/status"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm main\n' "${from:-http://deb.debian.org/debian}" > "$folder/sources.list"
+  options=(-o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$folder/lists"
+    -o "Dir::State::status=$folder/status" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root -o Debug::NoLocking=true)
+  apt-get "${options[@]}" update
+  apt-get "${options[@]}" --yes --no-install-recommends --download-only install "$@"
+  mv "$folder"/cache/archives/*.deb "$into/"
+  for deb in "$into"/*.deb; do
+    dpkg-deb --field "$deb"
+    printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "${deb##*/}" "$(stat -c %s "$deb")" "$(sha256sum < "$deb" | cut -c 1-64)"
+  done > "$into/Packages"
+}
+
+# fetch_node FOLDER: Node.js as nodejs.org/dist has it, made of the packages of npm; its npm asks nobody, and takes what lies in
+# its cache, which is filled here by the very same npm.
+fetch_node() {
+  local mirror=$1 tools=$work/bare-tools tree version name lock
+  mkdir -p "$tools" "$work/bare-app"
+  cp "$here"/image/tools/package*.json "$tools/"
+  (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund)
+  version=$(node -p 'require(process.argv[1]).version' "$(echo "$tools"/node_modules/node-linux-*/package.json)")
+  name=node-v$version-linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+  node "$tools/node_modules/npm/bin/npm-cli.js" install --global --prefix "$work/bare-pm2" --cache "$mirror/npm" --ignore-scripts \
+    --no-audit --no-fund "pm2@$(node -p 'require(process.argv[1]).version' "$tools/node_modules/pm2/package.json" | cut -d. -f1)"
+  for lock in package.json package-lock.json .npmrc; do cp "$examples/express-sqlite/$lock" "$work/bare-app/"; done
+  (cd "$work/bare-app" && node "$tools/node_modules/npm/bin/npm-cli.js" ci --cache "$mirror/npm" --ignore-scripts --no-audit --no-fund)
+  rm -rf "$mirror"/npm/_logs "$mirror"/npm/_update-notifier-last-checked
+
+  tree=$work/$name
+  mkdir -p "$tree/bin" "$tree/lib/node_modules" "$mirror/node/latest-v${version%%.*}.x"
+  cp "$tools"/node_modules/node-linux-*/bin/node "$tree/bin/"
+  cp -r "$tools/node_modules/npm" "$tree/lib/node_modules/"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$tree/bin/npm"
+  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$tree/bin/npx"
+  printf '%s\n' offline=true audit=false fund=false update-notifier=false "registry=$(npm config get registry)" > "$tree/lib/node_modules/npm/npmrc"
+  tar --create --xz --owner 0 --group 0 --directory "$work" --file "$mirror/node/latest-v${version%%.*}.x/$name.tar.xz" "$name"
+  (cd "$mirror/node/latest-v${version%%.*}.x" && sha256sum ./*.tar.xz | sed 's,\./,,' > SHASUMS256.txt)
+}
+
+build_bare() {
+  local context=$work/bare base=debian:bookworm-slim root=$work/bare-root fetching from
+  mkdir -p "$context/mirror"
+  cp "$here"/image-bare/{Dockerfile,packages.txt,setup.sh} "$context/"
+  # shellcheck disable=SC2046  # a list of words
+  { fetch_debs "$context/mirror/debian" $(cat "$here"/image-bare/*.txt) && fetch_node "$context/mirror"; } > "$state/bare-fetch.log" 2>&1 &
+  fetching=$!
+  if ! timeout 60 docker pull --quiet "$base" > /dev/null 2>&1; then
+    base=$image_repository-minbase:bookworm-$(uname -m)
+    if ! docker image inspect "$base" > /dev/null 2>&1; then
+      use_apt_proxy
+      from=$(mirror)
+      debootstrap --variant=minbase bookworm "$root" ${from:+"$from"} > "$state/bare-debootstrap.log" 2>&1 || return 1
+      tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' . | docker import - "$base" > /dev/null
+    fi
+  fi
+  wait "$fetching" || return 1
+  docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
+  docker build --tag "$(bare_name)" --build-arg "BASE=$base" "$context" > "$state/bare-build.log" 2>&1
+}
+
+case ${1:-} in
+  --image) image_name; exit ;;
+  --bare) bare_name; exit ;;
+esac
 
 [ "$(uname -s)" = Linux ] || unavailable 'the test hosts need Linux'
 mkdir -p "$state"
@@ -204,5 +285,13 @@ if ! docker image inspect "$(image_name)" > /dev/null 2>&1; then
   trap 'rm -rf "$work"' EXIT
   build
   say "built in $((SECONDS - started)) s"
+fi
+# Without it the other hosts are there all the same; its tests say that it is missing.
+if ! docker image inspect "$(bare_name)" > /dev/null 2>&1; then
+  started=$SECONDS
+  say "building $(bare_name), once"
+  [ -n "${work:-}" ] || work=$(mktemp -d "$state/work.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  if build_bare; then say "built in $((SECONDS - started)) s"; else say "the bare host could not be built (see $state/bare-*.log)"; fi
 fi
 printf 'image %s\n' "$(image_name)"
