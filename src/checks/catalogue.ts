@@ -3,6 +3,7 @@ import { clock } from './clock.js';
 import { databases } from './databases.js';
 import { dns } from './dns.js';
 import { github } from './github.js';
+import { hardening } from './hardening.js';
 import type { Check } from './model.js';
 import { monitors } from './monitors.js';
 import { network } from './network.js';
@@ -19,7 +20,7 @@ import { variables } from './variables.js';
 
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 export const catalogue: readonly Check[] = [
-  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...databases, ...clock, ...monitors,
+  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...databases, ...clock, ...hardening, ...monitors,
 ];
 
 /** The page docs/checks.md: a test keeps it current. */

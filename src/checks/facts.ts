@@ -1,4 +1,5 @@
 import { UserError } from '../evidence/errors.js';
+import { readHardening, type HardeningFacts } from './hardening-facts.js';
 
 /** One listening TCP socket of a host. */
 export interface Listener {
@@ -50,6 +51,8 @@ export interface HostFacts {
   readonly logs: Readonly<Record<string, number | undefined>>;
   /** By `host:port`: `ok`, `timeout`, `refused`, `dns`, `unreachable`, `failed`, `untried`. */
   readonly reach: Readonly<Record<string, string>>;
+  /** Absent when not asked for. */
+  readonly hardening?: HardeningFacts;
 }
 
 export interface RootFacts {
@@ -97,6 +100,7 @@ export function parseHostFacts(output: string): HostFacts {
 
   const disk = pair('disk-total', 'disk-free');
   const inodes = pair('inodes-total', 'inodes-free');
+  const hardening = readHardening(all);
   return {
     os: { id: text('os-id'), version: text('os-version'), name: text('os-name') },
     architecture: text('arch'),
@@ -132,6 +136,7 @@ export function parseHostFacts(output: string): HostFacts {
     monitors: Object.fromEntries(all('monitor').map(cut).map(([state, name]) => [name, state])),
     logs: Object.fromEntries(all('log').map(cut).map(([changed, path]) => [path, changed === '-' ? undefined : Number(changed) * 1000])),
     reach: Object.fromEntries(all('reach').map(cut).map(([result, target]) => [target, result])),
+    ...(hardening === undefined ? {} : { hardening }),
   };
 }
 

@@ -10,7 +10,7 @@ export type Severity = 'block' | 'warn';
 
 /** The families of the catalogue; each is one file. */
 export type Family =
-  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'databases' | 'clock' | 'monitors';
+  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'databases' | 'clock' | 'hardening' | 'monitors';
 
 /** What one check found. `skip` is for questions the user asked that could not be answered. */
 export interface Outcome {

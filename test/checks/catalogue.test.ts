@@ -6,13 +6,14 @@ import type { Outcome } from '../../src/checks/model.js';
 import { settingsOf } from '../../src/checks/settings.js';
 import { databaseCases } from './cases/databases.js';
 import { githubCases } from './cases/github.js';
+import { hardeningCases } from './cases/hardening.js';
 import { hostCases } from './cases/host.js';
 import { runnerCases } from './cases/runner.js';
 import { NAME, PAGE, siteCases, TLS } from './cases/site.js';
 import { variableCases } from './cases/variables.js';
 import { configWith, contextWith, RUNNER, visitOf, type Case } from './support.js';
 
-const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases, ...databaseCases];
+const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases, ...databaseCases, ...hardeningCases];
 
 function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
@@ -58,9 +59,9 @@ describe('the catalogue', () => {
 
   it('tells for every check what to do', () => {
     for (const { title, remedy, requirement } of catalogue) {
-      expect(title).toMatch(/^(?:[A-Z]|npm |nginx |sudo |bash ).*[^.]$/);
+      expect(title).toMatch(/^(?:[A-Z]|npm |nginx |sudo |bash |root ).*[^.]$/);
       expect(remedy.length).toBeGreaterThan(20);
-      for (const row of requirement) expect(row).toMatch(/^(?:PF|TL|HC|BK|DP|RB)-\d\d$/);
+      for (const row of requirement) expect(row).toMatch(/^(?:PF|SV|HD|TL|HC|BK|DP|RB)-\d\d$/);
     }
   });
 

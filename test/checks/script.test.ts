@@ -263,7 +263,7 @@ services: { api: { manager: pm2, start: node a.js, port: 3001 }, web: { manager:
     const host = { ...HOST, sudo: true, path: ['/opt/node/bin'] };
     expect(hostQuestions(config, config.environments['production']!, host, true)).toContain('probe=no');
     expect(hostQuestions(config, config.environments['production']!, host)).toEqual([
-      '/srv/demo', 'app=demo', 'feature=yes', 'sudo=yes', 'env=.env', 'path=/opt/node/bin', 'tool=git', 'port=3001', 'port=3000', 'reach=db.example.com:5432', 'monitor=datadog agent', 'log=/var/log/a b.log',
+      '/srv/demo', 'app=demo', 'feature=yes', 'harden=yes', 'sudo=yes', 'env=.env', 'path=/opt/node/bin', 'tool=git', 'port=3001', 'port=3000', 'reach=db.example.com:5432', 'monitor=datadog agent', 'log=/var/log/a b.log',
     ]);
   });
 });

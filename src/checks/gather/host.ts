@@ -5,6 +5,7 @@ import { UserError } from '../../evidence/errors.js';
 import type { Connection, ExecOptions } from '../../ssh/types.js';
 import { parseHostFacts } from '../facts.js';
 import type { DirectProbe, HostVisit } from '../model.js';
+import { asksFamily } from '../run.js';
 
 /** The arguments of `preflight.sh` for one host: the root folder, then one question each (they are listed in the script). */
 export function hostQuestions(config: Config, environment: Environment, host: HostConfig, plan = false): string[] {
@@ -14,6 +15,7 @@ export function hostQuestions(config: Config, environment: Environment, host: Ho
     environment.root,
     `app=${config.app}`,
     'feature=yes',
+    ...(asksFamily('hardening', preflight.severity) ? ['harden=yes'] : []),
     ...(plan ? ['probe=no'] : []),
     ...(host.sudo ? ['sudo=yes'] : []),
     `env=${config.release.envFile}`,

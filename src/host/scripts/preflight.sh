@@ -14,6 +14,8 @@
 #   reach=HOST:PORT can this be reached over TCP from here (3 s)?
 #   monitor=NAME    is this unit or process alive?
 #   log=PATH        when did this file (or the newest file in this folder) change?
+#   harden=yes      how is the host closed and looked after: firewall, sshd, bans, updates, nginx, logs, PM2 at boot?
+#                   What only root may see is asked with `sudo -n`, where the login uses sudo and that asks nothing.
 #
 # Values are one line: a backslash, tab, newline and carriage return in them are written \\ \t \n \r.
 # Nothing is changed on the host but one folder made and removed again inside the root.
@@ -31,10 +33,9 @@ shift
 fact() {
   case $2 in
     *[[:cntrl:]\\]*)
-      printf '%s\t' "$1"
-      printf '%s' "$2" | awk 'BEGIN { ORS = "" }
-        { gsub(/\\/, "&&"); gsub(/\t/, "\\t"); gsub(/\r/, "\\r"); gsub(/[\001-\037]/, "?"); if (NR > 1) print "\\n"; print }'
-      printf '\n'
+      # One write for the whole line: facts gathered beside each other share the stream.
+      printf '%s\t%s\n' "$1" "$(printf '%s' "$2" | awk 'BEGIN { ORS = "" }
+        { gsub(/\\/, "&&"); gsub(/\t/, "\\t"); gsub(/\r/, "\\r"); gsub(/[\001-\037]/, "?"); if (NR > 1) print "\\n"; print }')"
       ;;
     *) printf '%s\t%s\n' "$1" "$2" ;;
   esac
@@ -98,6 +99,190 @@ login_shell=$( (getent passwd "$(id -u)" || grep "^[^:]*:[^:]*:$(id -u):" /etc/p
 fact login-shell "$login_shell"
 fact timezone "$(date +%Z)"
 if [ -d /run/systemd/system ]; then fact init systemd; else fact init other; fi
+
+# --- how the host is closed and looked after: beside the other questions -------------------------------------------
+# facts_of KEY: each line of the standard input becomes a fact, up to 400.
+facts_of() {
+  head -n 400 | while IFS= read -r line; do
+    if [ -n "$line" ]; then fact "$1" "$line"; fi
+  done
+}
+
+# Whether the login may ask as root: root itself, `sudo -n` for everything, for what its rule lists, or not at all.
+find_root() {
+  root_by=none
+  if [ "$(id -u)" = 0 ]; then root_by=root; return; fi
+  have sudo || return 0
+  # Somebody whom sudo does not know would be reported to root by mail.
+  case " $(id -Gn 2>/dev/null) " in
+    *' sudo '* | *' wheel '* | *' admin '*) : ;;
+    *) if [ -z "$(asked sudo "$@")" ]; then return 0; fi ;;
+  esac
+  if bounded 5 sudo -n true >/dev/null 2>&1; then root_by=sudo
+  elif bounded 5 sudo -n -l >/dev/null 2>&1; then root_by=listed
+  fi
+}
+
+# as_root SECONDS COMMAND...: the command only reads. /usr/local/lib/slipway/as-root is what `slipway server` lets the login run.
+as_root() {
+  seconds=$1
+  shift
+  case $root_by in
+    root) bounded "$seconds" "$@" ;;
+    sudo) bounded "$seconds" sudo -n -- "$@" ;;
+    listed)
+      if bounded 5 sudo -n -l -- "$@" >/dev/null 2>&1; then bounded "$seconds" sudo -n -- "$@"
+      elif [ -x /usr/local/lib/slipway/as-root ]; then bounded "$seconds" sudo -n /usr/local/lib/slipway/as-root "$@"
+      else return 1
+      fi
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+unit_facts() {
+  if [ -d /run/systemd/system ] && have systemctl; then
+    bounded 5 systemctl show -p Id,LoadState,ActiveState,UnitFileState ufw firewalld nftables fail2ban crowdsec sshguard unattended-upgrades \
+      apt-daily-upgrade.timer nginx logrotate.timer cron crond "pm2-$(id -un)" 2>/dev/null |
+      awk -F= '{ at[$1] = $2 } $0 == "" { out() } END { out() }
+        function out() { if (at["Id"] != "" && at["LoadState"] != "not-found") printf "unit\t%s %s %s\n", at["ActiveState"], at["UnitFileState"] == "" ? "-" : at["UnitFileState"], at["Id"]; at["Id"] = "" }'
+  else
+    cat /proc/[0-9]*/comm 2>/dev/null | sort -u | grep -xE 'nginx|crond?|crowdsec|sshguard|fail2ban-server' |
+      sed -e 's/-server$//' -e 's/.*/active - &.service/' | facts_of unit
+  fi
+}
+
+firewall_facts() {
+  for name in ufw firewall-cmd nft iptables; do
+    if have "$name"; then fact firewall-tool "$name"; fi
+  done
+  if have ufw; then
+    sed -n 's/^ *\(ENABLED\|DEFAULT_INPUT_POLICY\|IPV6\)="*\([A-Za-z]*\).*/\1 \2/p' /etc/ufw/ufw.conf /etc/default/ufw 2>/dev/null | facts_of ufw-file
+    as_root 10 ufw status verbose 2>/dev/null | facts_of ufw
+  fi
+  if have firewall-cmd; then as_root 10 firewall-cmd --list-all 2>/dev/null | facts_of firewalld; fi
+  # Of nftables the chains that incoming packets enter by.
+  if have nft; then
+    as_root 10 nft -t list ruleset 2>/dev/null |
+      awk '/^[ \t]*chain / { text = ""; inside = 1 } inside { text = text $0 "\n" } /^[ \t]*}/ { if (inside && text ~ /hook input/) printf "%s", text; inside = 0 }' | facts_of nft
+  elif have iptables; then
+    as_root 10 iptables -S INPUT 2>/dev/null | facts_of iptables
+  fi
+}
+
+# sshd_file FILE: its settings with the files it includes in their places, up to the first Match (as for a login nothing is known of).
+sshd_file() (
+  if [ ! -r "$1" ]; then fact sshd-unread "$1"; return; fi
+  sed -e 's/[[:space:]]*=[[:space:]]*/ /' -e 's/"//g' "$1" | while read -r word rest; do
+    case $word in
+      [Mm]atch) break ;;
+      [Ii]nclude)
+        for pattern in $rest; do
+          case $pattern in /*) : ;; *) pattern=/etc/ssh/$pattern ;; esac
+          for file in $pattern; do
+            if [ -e "$file" ]; then sshd_file "$file"; fi
+          done
+        done
+        ;;
+      '' | '#'*) : ;;
+      *) fact sshd "$word $rest" ;;
+    esac
+  done
+)
+
+sshd_facts() {
+  daemon=$(command -v sshd) || return 0
+  effective=$(as_root 5 "$daemon" -T 2>/dev/null)
+  if [ -n "$effective" ]; then
+    fact sshd-by effective
+    printf '%s\n' "$effective" | grep -E '^(port|permitrootlogin|passwordauthentication|kbdinteractiveauthentication|challengeresponseauthentication|usepam|maxauthtries|x11forwarding|permitemptypasswords) ' | facts_of sshd
+  else
+    fact sshd-by files
+    sshd_file /etc/ssh/sshd_config
+  fi
+}
+
+ban_facts() {
+  have fail2ban-client || return 0
+  # [{'sshd': ['192.0.2.7']}, {'nginx-http-auth': []}]: the jails, and those that ban the address this login comes from.
+  banned=$(as_root 10 fail2ban-client banned 2>/dev/null)
+  if [ -n "$banned" ]; then
+    printf '%s\n' "$banned" | tr '{' '\n' | sed -n "s/^'\([^']*\)': .*/\1/p" | facts_of jail
+    from=${SSH_CONNECTION:-}
+    printf '%s\n' "$banned" | tr '{' '\n' | grep -F "'${from%% *}'" | sed -n "s/^'\([^']*\)': .*/\1/p" | facts_of jail-bans-us
+    fact jails-by effective
+  else
+    fact jails-by files
+    for file in /etc/fail2ban/jail.conf /etc/fail2ban/jail.d/*.conf /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*.local; do
+      if [ -r "$file" ]; then cat "$file"; fi
+    done | awk -F'[ \t]*=[ \t]*' '/^\[/ { jail = $0; gsub(/[][]/, "", jail) } tolower($1) == "enabled" { on[jail] = tolower($2) }
+      END { for (jail in on) if (jail != "DEFAULT" && on[jail] == "true") printf "jail\t%s\n", jail }'
+  fi
+}
+
+update_facts() {
+  have apt-get || return 0
+  bounded 5 apt-config dump 2>/dev/null | grep -E '^(APT::Periodic::(Enable|Update-Package-Lists|Unattended-Upgrade)|Unattended-Upgrade::(Allowed-Origins|Origins-Pattern)::) ' | facts_of apt
+  fact unattended-upgrade "$(have unattended-upgrade && echo yes || echo no)"
+  for file in /var/lib/apt/lists/*_Packages*; do
+    if [ ! -e "$file" ]; then fact apt-lists none; return; fi
+    break
+  done
+  fact apt-lists "$(stat -c %Y /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists /var/lib/apt/lists/partial 2>/dev/null | sort -n | tail -n 1)"
+  # Nothing is written: no lock, and no cache that root would make anew.
+  caches=
+  if [ -w /var/cache/apt ] && [ -z "$(find /var/cache/apt/pkgcache.bin -newer /var/lib/dpkg/status -newer /var/lib/apt/lists 2>/dev/null)" ]; then
+    caches='-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache='
+  fi
+  # shellcheck disable=SC2086 # two options of two words
+  if simulated=$(bounded 8 apt-get -s -o Debug::NoLocking=true $caches --with-new-pkgs upgrade 2>/dev/null); then
+    fact updates "$(printf '%s\n' "$simulated" | awk '/^Inst / { all++; if (tolower($0) ~ /security/) { safe++; if (safe <= 10) names = names " " $2 } } END { printf "%d %d%s", all, safe, names }')"
+  fi
+}
+
+nginx_facts() {
+  have nginx || return 0
+  grep -sE '^[[:space:]]*(server_tokens|server_name)[[:space:]]' /dev/null /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/* | sed 's/:[[:space:]]*/ /' | facts_of nginx
+  # The test of nginx opens, and so may make, its logs.
+  if [ -n "$(asked probe "$@")" ]; then
+    fact nginx-test 'not tried: this is a plan'
+    return
+  fi
+  tested=$(as_root 10 nginx -t 2>&1)
+  code=$?
+  if [ "$code" = 0 ]; then fact nginx-test ok
+  else
+    case $tested in *'[emerg]'*) fact nginx-test "$(printf '%s\n' "$tested" | grep -F '[emerg]' | head -n 1)" ;; esac
+  fi
+}
+
+log_facts() {
+  fact logrotate "$(have logrotate && echo yes || echo no)"
+  if [ -x /etc/cron.daily/logrotate ]; then fact logrotate-cron yes; fi
+  cat /etc/logrotate.conf /etc/logrotate.d/* 2>/dev/null | sed -e 's/#.*//' -e 's/[{}"]/ /g' | tr -s '[:blank:]' '\n' | grep -E '^(/|~).*/' | grep -vE '^/(usr|bin|etc|run|lib)/' | facts_of logrotate-path
+  if [ -d "${PM2_HOME:-$HOME/.pm2}/modules/pm2-logrotate" ]; then fact pm2-logrotate yes; fi
+  cat /etc/systemd/journald.conf /usr/lib/systemd/journald.conf.d/*.conf /etc/systemd/journald.conf.d/*.conf 2>/dev/null |
+    sed -n 's/^\(Storage\|SystemMaxUse\|RuntimeMaxUse\)=\(..*\)/\1 \2/p' | facts_of journald
+  if [ -s "${PM2_HOME:-$HOME/.pm2}/dump.pm2" ]; then fact pm2-saved yes; fi
+}
+
+if [ -n "$(asked harden "$@")" ]; then
+  {
+    find_root "$@"
+    fact root-by "$root_by"
+    fact ssh-connection "${SSH_CONNECTION:-}"
+    if [ -e /run/reboot-required ]; then fact reboot "$(sort -u /run/reboot-required.pkgs 2>/dev/null | head -n 5 | tr '\n' ' ')"; fi
+    update_facts &
+    firewall_facts &
+    ban_facts &
+    unit_facts
+    sshd_facts
+    nginx_facts "$@"
+    log_facts
+    wait
+    fact hardening ok
+  } &
+fi
 
 # --- resources -----------------------------------------------------------------------------------------------------
 fact cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
@@ -419,5 +604,7 @@ asked reach "$@" | {
   wait
 }
 
+# Of those asked beside the others, the last.
+wait
 fact time-end "$(milliseconds)"
 fact end ok
