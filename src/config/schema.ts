@@ -21,6 +21,7 @@ export type { JsonExpectation, JsonMatcher, StatusClass, StatusExpectation } fro
 export type { CommandHealth, HealthConfig, HttpHealth, TcpHealth } from './schema/health.js';
 export type { SignOffConfig, SignOffRole } from './schema/sign-off.js';
 export type { HttpStep, Method, RunStep, Scenario, Step } from './schema/smoke.js';
+export type { HolidaysConfig, WindowConfig } from './schema/window.js';
 
 /** A named target. */
 export interface Environment extends Omit<EnvironmentInput, 'root' | 'hosts'> {
@@ -74,7 +75,7 @@ const sections = section(
     smoke: smoke.prefault([]),
     'sign-off': signOff.exactOptional(),
   },
-  { planned: ['watch', 'windows'], rules: (value, complain) => [roleRules, siteRules, databaseReleaseRules].forEach((rules) => rules(value, complain)) },
+  { planned: ['watch'], rules: (value, complain) => [roleRules, siteRules, databaseReleaseRules].forEach((rules) => rules(value, complain)) },
 );
 
 /** The schema of slipway.yml. Decoding fills what one section takes from another: the root from the app, ports, names. */

@@ -7,6 +7,7 @@ import { duration, name, text, whole } from './fields.js';
 import { hostKey } from './host-key.js';
 import { domain } from './site-fields.js';
 import { codec, oneOrMany, parsed, record, section, withRules, type Complain, type Loose } from './section.js';
+import { window } from './window.js';
 
 /** One server, and how it is reached. */
 export interface HostConfig extends HostAddress {
@@ -189,8 +190,9 @@ const environment = section(
       examples: [1, '25%'],
     }),
     'rollback-budget': duration('How long a rollback may take before it is reported as too slow.').prefault('10m'),
+    window: window.exactOptional(),
   },
-  { planned: ['window'], rules: hostsDiffer },
+  { rules: hostsDiffer },
 );
 
 export const environments = withRules(
