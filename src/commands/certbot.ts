@@ -189,5 +189,5 @@ async function renewals(context: RunContext, { host, tls }: Place): Promise<bool
 }
 
 async function proveRenewal(context: RunContext, place: Place): Promise<void> {
-  await ask(context, place, proofArguments(place.site), { id: 'certbot.renewal', title: 'A renewal by the timer succeeds', observed: 'certbot renew --dry-run succeeded' });
+  await ask(context, place, proofArguments(place.site, place.tls), { id: 'certbot.renewal', title: 'A renewal by the timer succeeds', observed: 'certbot renew --dry-run succeeded' });
 }

@@ -60,7 +60,7 @@ interface Problem {
 
 /** The list that certbot prints for names that could not be proven: `Domain:`, `Type:`, `Detail:`. */
 export function problemsIn(text: string): Problem[] {
-  return [...text.matchAll(/^\s*Domain:\s*(\S+)\n\s*Type:\s*(\S+)\n\s*Detail:\s*([^\n]*)/gm)].map(([, name = '', type = '', detail = '']) => ({ name, type, detail: detail.trim() }));
+  return [...text.matchAll(/^\s*Domain:\s*(\S+)\n\s*Type:\s*(\S+)\n\s*Detail:\s*([^\n]*)/gm)].map(([, name = '', type = '', detail = '']) => ({ name, type, detail: detail.trim().replaceAll('\\"', '"') }));
 }
 
 /** When the authority is ready again: `Retry-After: 3600`, `Retry-After: <HTTP date>`, or `retry after 2026-11-28T12:00:00Z` in its words. */

@@ -288,7 +288,8 @@ hook=/etc/letsencrypt/renewal-hooks/deploy/slipway-nginx
 hook_text() {
   # shellcheck disable=SC2016
   printf '%s\n' '#!/bin/sh' '# Slipway: after a renewal nginx serves the new certificate. A configuration it does not take is never loaded.' \
-    'PATH=$PATH:/usr/sbin:/sbin' 'nginx -t -q && nginx -s reload'
+    'PATH=$PATH:/usr/sbin:/sbin' 'nginx -t -q || exit 1' 'if [ ! -d /run/systemd/system ]; then nginx -s reload' \
+    'elif systemctl is-active --quiet nginx; then systemctl reload nginx; fi'
 }
 unit=/etc/systemd/system/certbot.service.d/slipway-roots.conf
 unit_text() { printf '%s\n' '# Slipway: the certificate authority of this host is a private one.' '[Service]' "Environment=REQUESTS_CA_BUNDLE=$roots"; }
