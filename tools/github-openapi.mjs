@@ -85,8 +85,14 @@ function operation({ parameters = [], requestBody, responses }) {
 function answer({ content = {} }, good) {
   const body = content['application/json'];
   if (body === undefined) return {};
-  const [example] = Object.values(body.examples ?? {}).map((item) => resolved(resolved(item).value ?? {}));
+  const [example] = Object.values(body.examples ?? {}).map(exampleOf);
   return { schema: kept(body.schema), ...(good && example !== undefined ? { example } : {}) };
+}
+
+/** The value of an example; one refers to another. */
+function exampleOf(item) {
+  const { value } = resolved(item);
+  return value?.$ref === undefined ? value : exampleOf(value);
 }
 
 function resolved(item) {

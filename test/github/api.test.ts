@@ -6,6 +6,7 @@ import { GitHubError } from '../../src/github/api-error.js';
 import { repositoryOf } from '../../src/github/origin.js';
 import { previousTag } from '../../src/github/release-tags.js';
 import { routes } from '../../src/github/routes.js';
+import { signOffRoutes, signOffWrites } from '../../src/github/sign-off-routes.js';
 import { FakeGitHub, TOKEN } from '../support/fake-github.js';
 import { document } from '../support/openapi.js';
 import { clientOf } from './support.js';
@@ -122,10 +123,11 @@ describe('the client of GitHub’s API', () => {
 
 describe('the routes', () => {
   test('are those of GitHub’s document, all of them', () => {
-    expect(new Set(Object.values(routes).map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
+    expect(new Set([...Object.values(routes), ...Object.values(signOffRoutes)].map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
+    expect(Object.values(signOffWrites).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(document.writes).sort());
   });
 
-  test.each(Object.entries(routes))('read GitHub’s own example: %s', (_, route) => {
+  test.each([...Object.entries(routes), ...Object.entries(signOffRoutes)])('read GitHub’s own example: %s', (_, route) => {
     const { example } = document.paths[route.path]!.responses[200]!;
     const { list } = route as Route<unknown>;
     const whole = list === undefined ? example : (example as Record<string, unknown>)[list];

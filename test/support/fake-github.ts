@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { answerFaults, like, operationOf, requestFaults } from './openapi.js';
+import { FakeSignOff } from './fake-sign-off.js';
+import { answerFaults, bodyFaults, like, operationOf, requestFaults } from './openapi.js';
 
 type Json = Record<string, unknown>;
 interface Answer { status: number; body: unknown; headers?: Record<string, string>; paged?: string }
@@ -12,12 +13,14 @@ interface Pull { number: number; author: string; merged: boolean; commits: strin
 export interface Failure { at: string; times: number; status: number; message: string; headers?: Record<string, string>; hang?: boolean }
 
 export const TOKEN = 'ghs_fakeTokenOfTheTests0123456789';
+/** One that may read the members of teams besides. */
+export const MEMBERS_TOKEN = 'ghs_fakeTokenForTeams0123456789abc';
 export const REPOSITORY = 'acme/shop';
 
 /** What GitHub asks for each path, as its documentation has it. */
 const PERMISSIONS: [RegExp, string][] = [
   [/\/(branches|compare|git|tags|rules)(\/|$)/, 'contents'], [/\/pulls/, 'pull-requests'], [/\/check-runs$/, 'checks'], [/\/status$/, 'statuses'],
-  [/\/actions\/(runs|workflows)/, 'actions'], [/\/secret-scanning\//, 'secret_scanning_alerts'], [/\/code-scanning\//, 'security-events'],
+  [/\/actions\/(runs|workflows)/, 'actions'], [/\/environments\/\{environment_name\}$/, 'actions'], [/^\/issues/, 'issues'], [/^\/orgs\//, 'members'], [/^\/collaborators\//, 'metadata'], [/\/secret-scanning\//, 'secret_scanning_alerts'], [/\/code-scanning\//, 'security-events'],
   [/\/dependabot\//, 'vulnerability-alerts'], [/\/actions\/secrets$/, 'secrets'], [/\/environments\//, 'environments'],
 ];
 
@@ -46,12 +49,15 @@ export class FakeGitHub {
   pulls: Pull[] = [];
   checkRuns: { id: number; name: string; sha: string; status: string; conclusion: string | null; run?: number; app?: string }[] = [];
   statuses: { context: string; state: string; sha: string }[] = [];
-  runs: { id: number; workflow: number; event: string; branch: string; sha: string }[] = [];
+  runs: { id: number; workflow: number; event: string; branch: string; sha: string; attempt?: number; actor?: string; trigger?: string }[] = [];
   secretAlerts: { type: string }[] | undefined = [];
   codeAlerts: { level?: string; severity?: string; rule: string }[] | undefined = [];
   dependencyAlerts: { severity: string; name: string }[] | undefined = [];
   secrets: { name: string; updated: string }[] = [];
   environments = new Map<string, { name: string; updated: string }[]>();
+
+  /** Approvals, environments, teams, issues: see there. */
+  readonly signOff = new FakeSignOff();
 
   private constructor(private readonly server: Server) {}
 
@@ -59,7 +65,10 @@ export class FakeGitHub {
     const server = createServer();
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const fake = new FakeGitHub(server);
-    server.on('request', (request, response) => fake.handle(request, response));
+    server.on('request', (request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part)).on('end', () => fake.handle(request, response, Buffer.concat(parts).toString()));
+    });
     return fake;
   }
 
@@ -94,12 +103,12 @@ export class FakeGitHub {
     this.checkRuns.push({ id: this.checkRuns.length + 1, name, sha, status: conclusion === null ? 'in_progress' : 'completed', conclusion, ...rest });
   }
 
-  private handle(request: IncomingMessage, response: ServerResponse): void {
+  private handle(request: IncomingMessage, response: ServerResponse, sent: string): void {
     const url = new URL(request.url ?? '/', this.url);
-    this.requests.push(`${url.pathname}${url.search}`);
+    this.requests.push(`${request.method === 'GET' ? '' : `${request.method ?? ''} `}${url.pathname}${url.search}`);
     const failure = this.failures.find(({ at, times }) => times > 0 && url.pathname.includes(at));
     if (failure?.hang === true) return;
-    const answer = failure === undefined ? this.answer(request, url) : this.fail(failure);
+    const answer = failure === undefined ? this.answer(request, url, sent) : this.fail(failure);
     response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8', ...answer.headers });
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
   }
@@ -110,30 +119,35 @@ export class FakeGitHub {
     return { status: failure.status, body, ...(failure.headers === undefined ? {} : { headers: failure.headers }) };
   }
 
-  private answer(request: IncomingMessage, url: URL): Answer {
-    const { headers } = request;
+  private answer(request: IncomingMessage, url: URL, sent: string): Answer {
+    const { headers, method = 'GET' } = request;
     if (headers['user-agent'] !== 'slipway' || headers.accept !== 'application/vnd.github+json' || headers['x-github-api-version'] !== '2022-11-28') {
       this.faults.push(`headers: ${JSON.stringify(headers)}`);
     }
-    const operation = operationOf(url.pathname);
+    const operation = operationOf(url.pathname, method);
     if (operation === undefined) {
-      this.faults.push(`no such path: ${url.pathname}`);
+      this.faults.push(`no such path: ${method} ${url.pathname}`);
       return error(404, 'Not Found');
     }
-    this.faults.push(...requestFaults(operation.path, url.searchParams));
-    const answer = this.guarded(headers.authorization, operation, url);
+    const write = method === 'GET' ? undefined : `${method} ${operation.path}`;
+    const body = sent === '' ? undefined : (JSON.parse(sent) as Json);
+    this.faults.push(...(write === undefined ? requestFaults(operation.path, url.searchParams) : bodyFaults(write, body)));
+    const answer = this.guarded(headers.authorization, operation, url, method, body ?? {});
     if (answer.paged !== undefined) this.page(answer, url);
-    this.faults.push(...answerFaults(operation.path, answer.status, answer.body));
+    this.faults.push(...answerFaults(write ?? operation.path, answer.status, answer.body));
     return answer;
   }
 
-  private guarded(authorization: string | undefined, { path, values }: { path: string; values: Record<string, string> }, url: URL): Answer {
-    if (authorization !== `Bearer ${TOKEN}`) return error(401, 'Bad credentials');
-    if (`${values['owner'] ?? ''}/${values['repo'] ?? ''}` !== REPOSITORY) return error(404, 'Not Found');
+  private guarded(authorization: string | undefined, { path, values }: { path: string; values: Record<string, string> }, url: URL, method: string, body: Json): Answer {
+    if (authorization !== `Bearer ${TOKEN}` && authorization !== `Bearer ${MEMBERS_TOKEN}`) return error(401, 'Bad credentials');
+    if (path.startsWith('/repos/') && `${values['owner'] ?? ''}/${values['repo'] ?? ''}` !== REPOSITORY) return error(404, 'Not Found');
+    // A job's own token knows nothing of the organization.
+    if (path.startsWith('/orgs/') && authorization !== `Bearer ${MEMBERS_TOKEN}`) return error(403, 'Resource not accessible by integration');
     const needed = PERMISSIONS.find(([pattern]) => pattern.test(path.replace('/repos/{owner}/{repo}', '')))?.[1] ?? '';
-    if (this.refused.has(needed)) return error(403, 'Resource not accessible by integration');
+    if (this.refused.has(needed) || (method !== 'GET' && this.refused.has(`${needed}: write`))) return error(403, 'Resource not accessible by integration');
     const route = path.replace('/repos/{owner}/{repo}', '');
-    return this.routes[route]!(values, url.searchParams);
+    if (method !== 'GET') return this.signOff.writes[`${method} ${route}`]!(values, url.searchParams, body);
+    return (this.routes[route] ?? this.signOff.routes[route])!(values, url.searchParams, body);
   }
 
   /** Cuts one page out of a list and links to the next. */
@@ -190,7 +204,7 @@ export class FakeGitHub {
     return { status: 200, body: { ...like(path, undefined, {}), total_count: items.length, [key]: items }, paged: key };
   }
 
-  private readonly routes: Record<string, (values: Record<string, string>, query: URLSearchParams) => Answer> = {
+  private readonly routes: Record<string, (values: Record<string, string>, query: URLSearchParams, body: Json) => Answer> = {
     '/git/ref/{ref}': ({ ref = '' }) => {
       const name = ref.replace(/^tags\//, '');
       const sha = this.tags.get(name);
@@ -222,7 +236,7 @@ export class FakeGitHub {
     '/commits/{ref}/status': ({ ref }) => this.listing('/commits/{ref}/status', 'statuses', this.statuses.filter(({ sha }) => sha === ref).map(({ context, state }) => like('/commits/{ref}/status', 'statuses', { context, state }))),
     '/actions/runs/{run_id}': ({ run_id: id }) => {
       const run = this.runs.find((item) => String(item.id) === id);
-      return run === undefined ? error(404, 'Not Found') : { status: 200, body: like('/actions/runs/{run_id}', undefined, { id: run.id, workflow_id: run.workflow, event: run.event, head_branch: run.branch, head_sha: run.sha }) };
+      return run === undefined ? error(404, 'Not Found') : { status: 200, body: like('/actions/runs/{run_id}', undefined, { id: run.id, workflow_id: run.workflow, event: run.event, head_branch: run.branch, head_sha: run.sha, run_attempt: run.attempt ?? 1, actor: { login: run.actor ?? 'dora' }, triggering_actor: { login: run.trigger ?? run.actor ?? 'dora' } }) };
     },
     '/actions/workflows/{workflow_id}/runs': ({ workflow_id: workflow }, query) => this.listing('/actions/workflows/{workflow_id}/runs', 'workflow_runs', this.runs
       .filter((run) => String(run.workflow) === workflow && run.event === query.get('event') && run.branch === query.get('branch') && run.sha === query.get('head_sha'))

@@ -12,6 +12,7 @@ interface Parameter {
 
 export interface Operation {
   parameters: Parameter[];
+  body?: object;
   responses: Record<string, { schema?: object; example?: unknown }>;
 }
 
@@ -19,6 +20,8 @@ export interface Operation {
 export const document = JSON.parse(readFileSync(join(import.meta.dirname, 'github-openapi.json'), 'utf8')) as {
   from: string;
   paths: Record<string, Operation>;
+  /** Requests that change something, by `METHOD path`. */
+  writes: Record<string, Operation>;
   schemas: Record<string, object>;
 };
 
@@ -35,8 +38,9 @@ function complaint(schema: object, value: unknown): string | undefined {
 }
 
 /** The path of the document that a request is for, and the values of its parameters. */
-export function operationOf(pathname: string): { path: string; values: Record<string, string> } | undefined {
-  for (const path of Object.keys(document.paths)) {
+export function operationOf(pathname: string, method = 'GET'): { path: string; values: Record<string, string> } | undefined {
+  const paths = method === 'GET' ? Object.keys(document.paths) : Object.keys(document.writes).filter((key) => key.startsWith(`${method} `)).map((key) => key.slice(method.length + 1));
+  for (const path of paths) {
     const pattern = new RegExp(`^${path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`);
     const match = pattern.exec(pathname);
     if (match !== null) return { path, values: Object.fromEntries(Object.entries(match.groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)])) };
@@ -56,9 +60,16 @@ export function requestFaults(path: string, query: URLSearchParams): string[] {
   });
 }
 
+/** What is wrong with the body of a request that changes something. */
+export function bodyFaults(write: string, body: unknown): string[] {
+  const { body: schema } = document.writes[write]!;
+  const wrong = schema === undefined ? undefined : complaint(schema, body);
+  return wrong === undefined ? [] : [`${write}: ${wrong}`];
+}
+
 /** What is wrong with an answer. Answers that the document does not name, such as 403 nearly everywhere, are let pass. */
 export function answerFaults(path: string, status: number, body: unknown): string[] {
-  const schema = document.paths[path]!.responses[status]?.schema;
+  const schema = (document.paths[path] ?? document.writes[path])!.responses[status]?.schema;
   const wrong = schema === undefined ? undefined : complaint(schema, body);
   return wrong === undefined ? [] : [`${path}: ${status}: ${wrong}`];
 }
@@ -67,7 +78,7 @@ type Json = Record<string, unknown>;
 
 /** GitHub's own example of an answer, or of the first item of its list, with some values changed. */
 export function like(path: string, list: string | undefined, changes: Json): Json {
-  const example = structuredClone(document.paths[`/repos/{owner}/{repo}${path}`]!.responses[200]!.example);
+  const example = structuredClone(document.paths[path.startsWith('/orgs/') ? path : `/repos/{owner}/{repo}${path}`]!.responses[200]!.example);
   const whole = list === undefined || list === '' ? example : (example as Record<string, unknown>)[list];
   return merge((Array.isArray(whole) ? whole[0] : whole) as Json, changes);
 }
