@@ -1,11 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../evidence/errors.js';
 import type { ServerStep } from '../server/steps.js';
+import { connect } from '../ssh/connect.js';
+import { SshError, type SshErrorKind } from '../ssh/errors.js';
+import type { Connection } from '../ssh/types.js';
 import type { RunContext } from './run-context.js';
 import type { Preparation, runSteps } from './server.js';
 
+type Run = typeof runSteps;
+type World = Pick<RunContext, 'credentials' | 'signal' | 'reporter' | 'config'>;
+
+/** Somebody who could log in before a step, and must be able to after it. */
+interface Login {
+  readonly user: string;
+  readonly port: number;
+  /** Whether sudo made them root, and has to do so afterwards. */
+  readonly sudo: boolean;
+}
+
+/** What logged in before the first risky step of a host. */
+const logins = new WeakMap<Preparation, readonly Login[]>();
+
+/** Not an answer but a moment: sshd is being reloaded, a packet was lost. Asked again as long as there is time. */
+const AGAIN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['refused', 'timeout', 'lost', 'closed', 'not-ssh', 'busy', 'unreachable']);
+
 /**
- * Does one risky step: the host arms its way back, changes, and a new login must prove that somebody still gets in; only
- * then is it kept.
+ * Does one risky step: the host arms its way back, changes, and a new login must prove that the deploy user still gets in
+ * and is still let at sudo; only then is it kept. Whatever fails, the host is as before within `undo-within`, with our
+ * help or without.
+ * @returns the step's id when it was changed.
+ * @throws UserError naming the step, what was tried, and whether the host was seen to be as before.
  */
-export async function proveRisky(context: RunContext, host: Preparation, step: ServerStep, run: typeof runSteps): Promise<string[]> {
-  return run(context, host, [step]);
+export async function proveRisky(context: RunContext, host: Preparation, step: ServerStep, run: Run): Promise<string[]> {
+  const before = await loginsBefore(context, host);
+  let changed: string[];
+  try {
+    changed = await run(context, host, [step]);
+  } catch (error) {
+    // Any other error is the host's own word: it did nothing, or took it back itself.
+    if (!(error instanceof SshError) || context.signal.aborted) throw error;
+    throw await takenBack(context, host, step, run, before, `the connection was lost while it was applied: ${error.message}`);
+  }
+  if (changed.length === 0) return [];
+  const fresh: Connection[] = [];
+  try {
+    const until = Date.now() + undoWithin(context) / 2;
+    for (const login of before) fresh.push(await prove(context, host, login, until));
+    const way = fresh[before.findIndex(({ sudo }) => sudo)] ?? host.connection;
+    await run(context, { ...host, connection: way }, [step], 'confirm');
+    return changed;
+  } catch (error) {
+    if (context.signal.aborted) {
+      context.reporter.warn(`${host.name}: ${step.title} (${step.id}) was not proven; the host takes it back by itself within ${inSeconds(undoWithin(context))}.`);
+      throw error;
+    }
+    throw await takenBack(context, host, step, run, before, error instanceof Error ? error.message : String(error));
+  } finally {
+    await closeAll(fresh);
+  }
+}
+
+/**
+ * The deploy user and whoever the run is logged in as, each through a login of its own.
+ * @throws UserError when the deploy user cannot log in even now: then a failed login afterwards would say nothing of the step.
+ */
+async function loginsBefore(context: World, host: Preparation): Promise<readonly Login[]> {
+  const known = logins.get(host);
+  if (known !== undefined) return known;
+  const { user, port } = host.host;
+  const wanted = [{ user, port }];
+  // Root is not to log in any more; somebody else with `--login` is.
+  const other = { user: host.connection.user, port: Number(/:(\d+)$/.exec(host.connection.name)?.[1] ?? port) };
+  if (other.user !== user && other.user !== 'root') wanted.push(other);
+  const found: Login[] = [];
+  for (const one of wanted) {
+    let connection: Connection;
+    try {
+      connection = await dial(context, host, one, host.host.connectTimeout);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      throw new UserError(`${error.message}\nWithout a login of ${one.user}'s nothing could be proven, so nothing was closed.`, {
+        cause: error, remedy: error.remedy ?? 'Let the deploy user in first: `server.keys`, `hosts: - address:`.',
+      });
+    }
+    try {
+      found.push({ ...one, sudo: await hasSudo(connection) });
+    } finally {
+      await connection.close();
+    }
+  }
+  logins.set(host, found);
+  return found;
+}
+
+/** A connection of its own to the configured address, sharing nothing with those that stand. */
+function dial(context: World, { host }: Preparation, { user, port }: Pick<Login, 'user' | 'port'>, connectTimeout: number): Promise<Connection> {
+  return connect({ ...host, user, port, name: `${user}@${host.name.replace(/^[^@]*@/, '')}`, connectTimeout }, context.credentials, {
+    signal: context.signal, debug: (text) => context.reporter.debug(text),
+  });
+}
+
+/** Whether this login becomes root. */
+async function hasSudo(connection: Connection): Promise<boolean> {
+  try {
+    return (await connection.exec('true', [], { sudo: true, limit: 15_000, label: 'sudo' })).code === 0;
+  } catch (error) {
+    if (error instanceof SshError && error.kind === 'sudo') return false;
+    throw error;
+  }
+}
+
+/**
+ * Logs in anew and runs a command, through whatever the step has changed.
+ * @param until milliseconds since the epoch: so long it is tried again.
+ */
+async function prove(context: World, host: Preparation, login: Login, until: number): Promise<Connection> {
+  for (;;) {
+    let connection: Connection | undefined;
+    try {
+      connection = await dial(context, host, login, Math.max(1_000, Math.min(host.host.connectTimeout, until - Date.now())));
+      const { code } = await connection.exec('true', [], { limit: 15_000, label: 'proof' });
+      if (code !== 0) throw new UserError(`${login.user} logs in, but a command ends with exit code ${code}`);
+      if (login.sudo && !(await hasSudo(connection))) throw new UserError(`${login.user} logs in, but is not let at sudo any more`);
+      return connection;
+    } catch (error) {
+      await connection?.close().catch(() => undefined);
+      if (!(error instanceof SshError && AGAIN.has(error.kind)) || Date.now() + 300 > until) throw error;
+      await sleep(300, undefined, { signal: context.signal });
+    }
+  }
+}
+
+/** Has the host take the step back, or waits until it has done so by itself; then looks whether that is so. */
+async function takenBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string): Promise<UserError> {
+  const began = Date.now();
+  const error = await takeBack(context, host, step, run, before, why);
+  context.reporter.evidence({
+    id: `harden.${step.id}`, phase: 'server', title: step.title, subject: host.name, status: 'fail', expected: step.title, observed: error.message,
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }), at: context.now().toISOString(), duration: Date.now() - began,
+  });
+  return error;
+}
+
+async function takeBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string): Promise<UserError> {
+  const limit = undoWithin(context);
+  context.reporter.warn(`${host.name}: ${step.title} (${step.id}) is not proven and is being taken back: ${why}`);
+  const tried = `A new login as ${before.map(({ user, port, sudo }) => `${user} at ${host.host.address} port ${port}${sudo ? ', with sudo' : ''}`).join(', and as ')} was to prove it.`;
+  const failed = `${host.name}: ${step.title} (${step.id}) was not kept: ${why}\n${tried}`;
+  const byHand = `On the host's console: \`sudo sh /var/lib/slipway/undo/script ${step.id} hand\` (docs/hardening.md).`;
+  // An old connection that is cut off may wait for a long time before it says so; the host does not wait for us.
+  const deadline = Date.now() + limit + 2_000;
+  const asked = await Promise.race([run(context, host, [step], 'undo').then(() => 'undone' as const, (error: unknown) => error), sleep(limit + 2_000, 'silent' as const)]);
+  const how = asked === 'undone' ? 'taken back at once over the connection that still stood' : `by itself, after ${inSeconds(limit)}`;
+  if (asked !== 'undone') await sleep(Math.max(0, deadline - Date.now()));
+  let connection: Connection | undefined;
+  try {
+    connection = await prove(context, host, before[0] ?? { user: host.host.user, port: host.host.port, sudo: false }, Date.now() + Math.max(20_000, limit));
+    // Asked again, the host says how it stands.
+    if (asked !== 'undone' && before[0]?.sudo !== true) {
+      return new UserError(`${failed}\nA new login works again (${how}); whether all is as before could not be read, since ${host.host.user} has no sudo.`, { remedy: NEXT[step.id] ?? byHand });
+    }
+    if (asked !== 'undone') await run(context, { ...host, connection }, [step], 'undo');
+    return new UserError(`${failed}\nThe host is as before: ${how}, and a new login works.`, { remedy: NEXT[step.id] ?? byHand });
+  } catch (error) {
+    return new UserError(`${failed}\nThe host is NOT known to be as before: ${error instanceof Error ? error.message : String(error)}`, { cause: error, remedy: byHand });
+  } finally {
+    if (connection !== undefined) await closeAll([connection]);
+  }
+}
+
+const NEXT: Readonly<Record<string, string>> = {
+  firewall: 'Something else than our rules keeps new connections out: deny rules of your own (`sudo ufw show added`, /etc/ufw/before.rules), or a port map to a port that is not configured. Mend it, then run `slipway server` again.',
+  sshd: 'Look for AllowUsers, DenyUsers or Match in /etc/ssh/sshd_config and /etc/ssh/sshd_config.d, and at `sudo journalctl -u ssh`. Mend it, then run `slipway server` again.',
+  ban: 'Was the address of this run banned? `sudo fail2ban-client banned` shows it; name it in `server.harden.ban-ignore`, then run `slipway server` again.',
+};
+
+function undoWithin({ config: { server } }: Pick<RunContext, 'config'>): number {
+  return server.harden === false ? 60_000 : server.harden.undoWithin;
+}
+
+const inSeconds = (milliseconds: number): string => `${Math.round(milliseconds / 1000)} s`;
+
+async function closeAll(connections: readonly Connection[]): Promise<void> {
+  await Promise.all(connections.map((connection) => connection.close().catch(() => undefined)));
 }

@@ -10,7 +10,7 @@ const LIBRARIES = {
   services: ['lib', 'index', 'services', 'compose', 'slots'],
   data: ['lib', 'input', 'data'],
   certbot: ['lib', 'input', 'services'],
-  server: ['lib', 'input', 'server-lib', 'server-base', 'server-software', 'harden'],
+  server: ['lib', 'input', 'server-lib', 'server-base', 'server-software', 'harden', 'harden-login'],
 } as const satisfies Record<string, readonly Name[]>;
 
 /** What an engine is to the scripts for backups: one file each, sent behind `data`. */

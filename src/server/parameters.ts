@@ -1,7 +1,8 @@
+import { scriptText } from '../host/script.js';
 import type { Wanted } from './steps.js';
 
 /** What the host's script is told, by `read_parameters`: the same for each of its steps. */
-export function serverParameters(wanted: Wanted, place: { environment: string; root: string; deployKeys: readonly string[] }): Record<string, string> {
+export function serverParameters(wanted: Wanted, place: { environment: string; root: string; deployKeys: readonly string[]; connection: string }): Record<string, string> {
   const { config, host, services } = wanted;
   const { server } = config;
   const engines = [...new Set(Object.values(config.databases).map(({ engine }) => engine))];
@@ -32,6 +33,10 @@ export function serverParameters(wanted: Wanted, place: { environment: string; r
       max_auth_tries: String(harden.maxAuthTries),
       ban_ignore: harden.banIgnore.join(' '),
       undo_seconds: String(Math.round(harden.undoWithin / 1000)),
+      // sshd's own words on the live login: "<client> <port> <server> <port>". The firewall keeps that port open.
+      connection: place.connection,
+      // What takes a step back needs nothing of ours once it lies on the host.
+      undo_b64: Buffer.from(scriptText('harden-undo')).toString('base64'),
     }),
   };
 }

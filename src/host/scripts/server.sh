@@ -18,9 +18,10 @@ umask 022
 export HOME="${HOME:-/root}" PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 mkdir -p /var/lib/slipway
 chmod 0700 /var/lib/slipway
+if [ "$mode" = apply ]; then settle_unproven; fi
 if [ "$mode" != plan ]; then
   exec 8>/var/lib/slipway/lock
-  flock -w 120 8 || fail 6 'another `slipway server` has been at work on this host for more than 120 s'
+  flock -w 120 8 || fail 6 'another run of slipway server has been at work on this host for more than 120 s'
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,7 +36,7 @@ ask() {
   : >"$work/diff"
   "check_$1" >"$work/diff" 2>"$work/complaint"
 }
-# perform FUNCTION: shows what it says; succeeds when it did.
+# perform FUNCTION: shows what it says; $performed is its exit code. Never called in a condition: no shell minds `set -e` below one.
 perform() {
   echo 1 >"$work/code"
   {
@@ -46,7 +47,7 @@ perform() {
     ) 2>&1 </dev/null
     echo $? >"$work/code"
   } | while IFS= read -r text || [ -n "$text" ]; do say "line$tab$text"; done
-  [ "$(cat "$work/code")" = 0 ]
+  performed=$(cat "$work/code")
 }
 show_diff() { head -n 200 "$work/diff" | sed "s/^/diff$tab/" 2>/dev/null || :; }
 
@@ -57,9 +58,13 @@ for step in "$@"; do
   begun=$(ms)
   case $mode in
     confirm | undo)
-      if [ "$mode" = confirm ]; then perform "disarm_$function" || { told "$step" failed 'the way back could not be taken away'; exit 1; }; told "$step" confirmed 'kept'; continue; fi
-      perform "undo_$function" || { told "$step" failed 'could not be undone'; exit 1; }
-      told "$step" undone 'as before'
+      if [ "$mode" = confirm ]; then perform "disarm_$function"; else perform "undo_$function"; fi
+      case $mode:$performed in
+        confirm:0) told "$step" confirmed 'kept' ;;
+        confirm:*) told "$step" failed 'the way back could not be taken away'; exit 1 ;;
+        undo:0) told "$step" undone 'as before' ;;
+        *) told "$step" failed 'could not be undone in all'; exit 1 ;;
+      esac
       continue
       ;;
   esac
@@ -79,18 +84,20 @@ for step in "$@"; do
   fi
   risky=no
   if has "arm_$function"; then
-    perform "arm_$function" || { told "$step" failed 'the way back could not be armed, so nothing was changed'; exit 1; }
+    perform "arm_$function"
+    [ "$performed" = 0 ] || { told "$step" failed 'the way back could not be armed, so nothing was changed'; exit 1; }
     risky=yes
   fi
-  if ! perform "apply_$function"; then
-    if [ "$risky" = yes ]; then perform "undo_$function" || :; fi
+  perform "apply_$function"
+  if [ "$performed" != 0 ]; then
+    if [ "$risky" = yes ]; then perform "undo_$function"; fi
     told "$step" failed 'what it said stands above'
     exit 1
   fi
   if ! ask "$function"; then
     show_diff
     cat "$work/complaint" >&2
-    if [ "$risky" = yes ]; then perform "undo_$function" || :; fi
+    if [ "$risky" = yes ]; then perform "undo_$function"; fi
     told "$step" failed "was applied, but reads back otherwise${observed:+: $observed}"
     exit 1
   fi
