@@ -80,7 +80,8 @@ function readNft(lines: readonly string[]): Firewall | undefined {
 function readIptables(rules: readonly string[]): Firewall | undefined {
   const closed = rules.some((rule) => /^-P INPUT DROP$/.test(rule)) || /^-A INPUT -j (?:DROP|REJECT)/.test(rules.at(-1) ?? '');
   if (!closed) return undefined;
-  const added = rules.filter((rule) => rule.startsWith('-A INPUT'));
+  // The chains of fail2ban only refuse.
+  const added = rules.filter((rule) => rule.startsWith('-A INPUT') && !/ -j f2b-/.test(rule));
   if (added.some((rule) => !/ -j (?:ACCEPT|DROP|REJECT|LOG|RETURN)\b/.test(rule))) return { tool: 'iptables', incoming: 'deny' };
   const openings = added.filter((rule) => / -j ACCEPT\b/.test(rule) && !answersOnly(rule)).flatMap((rule) => opened(
     /--dports? (\S+)/.exec(rule)?.[1]?.split(',') ?? ['any'], / -p (tcp|udp)/.exec(rule)?.[1], / -s (\S+)/.exec(rule)?.[1], / -i (\S+)/.exec(rule)?.[1],

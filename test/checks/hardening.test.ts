@@ -63,8 +63,9 @@ describe('the firewall that is read', () => {
   });
 
   it('is iptables or firewalld where these are', () => {
-    const rules = '-P INPUT DROP\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp -m multiport --dports 22,80 -j ACCEPT\n-A INPUT -s 203.0.113.9/32 -j ACCEPT';
+    const rules = '-P INPUT DROP\n-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp -m multiport --dports 22,80 -j ACCEPT\n-A INPUT -s 203.0.113.9/32 -j ACCEPT';
     expect(firewallOf({ iptables: rules })).toEqual({ tool: 'iptables', incoming: 'deny', openings: [{ port: '22', protocol: 'tcp' }, { port: '80', protocol: 'tcp' }, { port: 'any', protocol: 'any', from: '203.0.113.9/32' }] });
+    expect(firewallOf({ iptables: `${rules}\n-A INPUT -j services` })).toEqual({ tool: 'iptables', incoming: 'deny' });
     expect(firewallOf({ iptables: '-P INPUT ACCEPT' })).toBe('none');
     expect(firewallOf({ firewalld: 'public (active)\n  target: default\n  services: dhcpv6-client ssh https\n  ports: 3000-3010/tcp' })).toEqual({
       tool: 'firewalld', incoming: 'deny', openings: [{ port: '22', protocol: 'tcp' }, { port: '443', protocol: 'tcp' }, { port: '3000:3010', protocol: 'tcp' }],

@@ -92,9 +92,13 @@ describe('preflight.sh', () => {
     const root = makeRoot('refused', 'demo');
     chmodSync(folder, 0o755);
     mkdirSync(join(root, 'releases/r1'), { recursive: true });
-    const { stdout } = await run('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', '/bin/sh', '-c', script, 'slipway', root, 'app=demo', 'sudo=yes']);
+    const { stdout } = await run('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', '/bin/sh', '-c', script, 'slipway', root, 'app=demo', 'sudo=yes', 'harden=yes']);
     const facts = parseHostFacts(stdout);
     expect(facts.login.uid).toBe(65534);
+    // What only root may see is left open, the rest is told.
+    expect(facts.hardening).toMatchObject({ rootBy: 'none', logs: { logrotate: expect.any(Boolean) } });
+    expect(facts.hardening?.sshd?.by).not.toBe('effective');
+    expect(facts.hardening?.nginx.test).toBeUndefined();
     expect(facts.root.probe).toMatch(/^create a folder: .*Permission denied/);
     expect(facts.root.unwritable).toContain(join(root, 'releases/r1'));
     expect(facts.login.sudo).not.toBe('yes');
