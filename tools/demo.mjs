@@ -118,6 +118,9 @@ function prepareRepository({ user, port: sshPort, hostKeyLine }, port) {
       '', '',
     ].join('\n'))
     .replaceAll('3001', String(port))
+    // Backups need sqlite3, and this host has nothing but Node: here the install brings the schema up.
+    .replace(/^databases:\n[\s\S]*?(?=^services:)/m, '')
+    .replace('npm ci --omit=dev', '$& && npm run migrate')
     .replace(/^preflight:\n/m, 'preflight:\n  severity: { repository: "off", clock: warn }\n');
   writeFileSync(join(workspace, 'slipway.yml'), config);
   const secret = () => randomBytes(32).toString('base64url');

@@ -10,14 +10,23 @@ import { workspace, type Workspace } from './workspace.js';
 const PORT = 3001;
 const ENV = 'JWT_SECRET=9f1c2f6e0a7b4d3c8e5f6a7b8c9d0e1f\nADMIN_EMAIL=admin@example.com\nADMIN_PASSWORD=correct-horse-battery\n';
 
+const SECOND = ['migrations/002.do.items-done.sql', 'migrations/002.undo.items-done.sql'];
+
 let host: Host;
 let work: Workspace;
+/** The release with the second migration, which the story begins without. */
+let newer: Record<string, string>;
+let databases: unknown;
 /** What the story has made so far. */
 const made: Record<string, string> = {};
 
 beforeAll(async () => {
   host = await startHost({ publish: [PORT] });
   work = await workspace(host, { kind: 'express', app: 'shop', port: PORT, changes: { 'services.web.env.ADDRESS': '0.0.0.0', 'services.web.health.interval': '300ms' } });
+  const read = async (path: string): Promise<[string, string]> => [path, await readFile(join(work.folder, path), 'utf8')];
+  newer = Object.fromEntries(await Promise.all([...SECOND, 'src/store.js'].map(read)));
+  databases = (parse(await readFile(join(work.folder, 'slipway.yml'), 'utf8')) as { databases: unknown }).databases;
+  await work.commit({ ...Object.fromEntries(SECOND.map((path) => [path, undefined])), 'src/store.js': newer['src/store.js']!.replaceAll(/, done\b(?!:)/g, '') });
 }, 180_000);
 
 afterAll(async () => {
@@ -37,12 +46,16 @@ async function deployAndSmoke(): Promise<{ deploy: Ran; smoke: Ran }> {
 }
 
 async function items(): Promise<string[]> {
+  return (await rows()).map(({ name }) => name);
+}
+
+async function rows(): Promise<{ name: string; done?: number }[]> {
   const url = `http://127.0.0.1:${host.published[PORT]}`;
   const json = { 'content-type': 'application/json' };
   const login = await fetch(`${url}/login`, { method: 'POST', headers: json, body: JSON.stringify({ email: 'admin@example.com', password: 'correct-horse-battery' }) });
   const { token } = (await login.json()) as { token: string };
-  const list = (await (await fetch(`${url}/items`, { headers: { authorization: `Bearer ${token}` } })).json()) as { items: { name: string }[] };
-  return list.items.map(({ name }) => name);
+  const list = (await (await fetch(`${url}/items`, { headers: { authorization: `Bearer ${token}` } })).json()) as { items: { name: string; done?: number }[] };
+  return list.items;
 }
 
 describe('an Express app with SQLite in a shared folder, two cluster instances under PM2', () => {
@@ -65,6 +78,8 @@ describe('an Express app with SQLite in a shared folder, two cluster instances u
   }, 120_000);
 
   test('sends only what changed, over one connection and with at most six calls beside the install', async () => {
+    // From here to the last test without migrations: each of their steps is a call of its own.
+    await work.configure({ databases: undefined });
     await work.commit({ 'src/app.js': `${await readFile(join(work.folder, 'src/app.js'), 'utf8')}\n// A change.\n` });
     const { deploy, smoke } = await deployAndSmoke();
     expect([deploy.code, smoke.code]).toEqual([0, 0]);
@@ -195,4 +210,26 @@ describe('an Express app with SQLite in a shared folder, two cluster instances u
     expect(await items()).toContain('smoke');
     await expectNothingLeft(host, work);
   }, 180_000);
+
+  test('Postgrator takes the schema up with a release and down with its rollback; every row stays', async () => {
+    const before = await items();
+    await work.configure({ databases });
+    await work.commit(newer);
+    const up = await runAction('deploy', { workspace: work.folder, inputs: inputs() });
+    expect(up.log).toContain('2 items-done: do');
+    expect(up.log).toContain('schema 1 → 2');
+    expect(up).toMatchObject({ code: 0, outputs: { result: 'success' } });
+    const migrated = await rows();
+    expect(migrated.map(({ name }) => name)).toEqual(before);
+    expect(new Set(migrated.map(({ done }) => done))).toEqual(new Set([0]));
+
+    const down = await runAction('rollback', { workspace: work.folder, inputs: { ...inputs(), 'restore-database': 'down' } });
+    expect(down).toMatchObject({ code: 0, outputs: { release: made['A'] } });
+    expect((await host.run(`sqlite3 ${work.root}/shared/database/app.db 'SELECT max(version) FROM schemaversion'`)).stdout).toBe('1\n');
+    expect(await answer(host, PORT)).toMatchObject({ release: made['A'] });
+    const left = await rows();
+    expect(left.map(({ name }) => name)).toEqual(before);
+    expect(left.filter((row) => 'done' in row)).toEqual([]);
+    await expectNothingLeft(host, work);
+  }, 120_000);
 });

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Host, OPERATOR_PASSWORD, startHost } from './harness.js';
 import { runAction } from './run-action.js';
@@ -18,8 +20,12 @@ afterAll(async () => {
 
 describe('a Flask app in a venv made on the host, as a systemd user unit', () => {
   const PORT = 8000;
+  const SECOND = 'migrations/versions/0002_pinned.py';
   let work: Workspace;
   let first: string;
+  /** The files of the release before the second migration, and of the one with it. */
+  let older: Record<string, string | undefined>;
+  let newer: Record<string, string>;
 
   beforeAll(async () => {
     work = await workspace(host, {
@@ -27,9 +33,16 @@ describe('a Flask app in a venv made on the host, as a systemd user unit', () =>
       port: PORT,
       changes: { 'services.web.start': '.venv/bin/gunicorn --workers 2 --no-control-socket --bind 0.0.0.0:8000 app:app' },
     });
+    const [app, second] = await Promise.all(['app.py', SECOND].map((path) => readFile(join(work.folder, path), 'utf8')));
+    newer = { 'app.py': app!, [SECOND]: second! };
+    older = { 'app.py': app!.replace(/^ *Column\("pinned".*\n/m, ''), [SECOND]: undefined };
+    await work.commit(older);
   });
   afterAll(() => work.remove());
 
+  const notes = async (): Promise<unknown> => ((await (await fetch(`http://127.0.0.1:${host.published[PORT]}/notes`)).json()) as { notes: unknown }).notes;
+  const write = (text: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${host.published[PORT]}/notes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ text }) });
   const unit = (property: string): Promise<string> =>
     host.run(`systemctl --user show --value -p ${property} flask-web.service`, { user: 'deploy' }).then(({ stdout }) => stdout.trim());
 
@@ -43,6 +56,25 @@ describe('a Flask app in a venv made on the host, as a systemd user unit', () =>
     expect((await status(work)).services[0]).toMatchObject({ manager: 'systemd', health: 'ok', folder: `${work.root}/releases/${first}` });
     await expectNothingLeft(host, work);
   }, 180_000);
+
+  test('Alembic takes the schema up with a release and down with its rollback; every row stays', async () => {
+    await write('from before');
+    await work.commit(newer);
+    const up = await runAction('deploy', { workspace: work.folder, inputs: work.inputs });
+    expect(up.log).toContain('0002 notes can be pinned');
+    expect(up.log).toContain('schema 0001 → 0002');
+    expect(up).toMatchObject({ code: 0, outputs: { result: 'success' } });
+    await write('from after');
+    expect(await notes()).toEqual([{ id: 1, text: 'from before', pinned: false }, { id: 2, text: 'from after', pinned: false }]);
+
+    const down = await runAction('rollback', { workspace: work.folder, inputs: { ...work.inputs, 'restore-database': 'down' } });
+    expect(down).toMatchObject({ code: 0, outputs: { release: first } });
+    expect((await host.run(`sqlite3 ${work.root}/shared/data/app.db 'SELECT version_num FROM alembic_version'`)).stdout).toBe('0001\n');
+    expect(await answer(host, PORT)).toMatchObject({ release: first });
+    expect(await notes()).toEqual([{ id: 1, text: 'from before' }, { id: 2, text: 'from after' }]);
+    await expectNothingLeft(host, work);
+    await work.commit(older);
+  }, 120_000);
 
   test('goes back by itself when the new one does not start, and rolls back unit and all', async () => {
     const start = '.venv/bin/gunicorn --workers 2 --no-control-socket --bind 0.0.0.0:8000 app:app';
