@@ -21,21 +21,23 @@ import { runOnce } from './once.js';
 import { bringSite, followWithSite, planSite } from './site.js';
 import { contentBytes, stageAll } from './stage.js';
 import { switchAll, switchBack } from './switch.js';
+import { requireWindow, type WindowChoice } from './window.js';
 
 /**
  * Deploy: build, stage on every host, install, switch on every host, confirm. A host that fails to stage stops the deploy
  * before any host switched; a host that does not become healthy takes all hosts back.
  * @throws UserError saying what failed, on which host, in which step; `context.outputs` says what is live then.
  */
-export async function deploy(context: RunContext, choice: ArtifactChoice): Promise<void> {
+export async function deploy(context: RunContext, choice: ArtifactChoice & WindowChoice): Promise<void> {
+  await requireWindow(context, 'plan', choice);
   await withRelease(context, choice, async (reading) => {
     if (context.plan) await lookingAtFleet(context, true, async (session) => planDeploy(context, session, await reading));
-    else await holdingFleet(context, true, async (session) => deployTo(context, session, await reading), reading);
+    else await holdingFleet(context, true, async (session) => deployTo(context, session, await reading, choice), reading);
   });
 }
 
 /** The part of a deploy that needs the hosts, for callers that hold them already (go-live). */
-export async function deployTo(context: RunContext, session: FleetSession, prepared: PreparedRelease): Promise<void> {
+export async function deployTo(context: RunContext, session: FleetSession, prepared: PreparedRelease, choice: WindowChoice = {}): Promise<void> {
   const { members } = session;
   const { reporter, outputs } = context;
   refuseLostEnv(context, members);
@@ -54,6 +56,8 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   try {
     await reporter.group(`Stage ${release}`, () => stageAll(context, members, deltas, release, prepared, begun));
     await reporter.group('Install', () => installOn(context, members, release));
+    // From here on users notice, and once the data has moved it is better to go on than to turn back: the last moment to look at the clock.
+    await requireWindow(context, 'switch', choice);
     // Only nginx can show the page of a closed site, and only when it knows the site.
     if (data.mayClose) await bringSite(context, members, release, renewed);
     await data.run(release);

@@ -6,8 +6,9 @@ import { withRelease, type ArtifactChoice } from './prepare-release.js';
 import { rollbackOn } from './rollback.js';
 import type { RunContext } from './run-context.js';
 import { confirmAfterSmoke, runSmokeOn } from './smoke.js';
+import { requireWindow, type WindowChoice } from './window.js';
 
-export interface GoLiveOptions extends ArtifactChoice {
+export interface GoLiveOptions extends ArtifactChoice, WindowChoice {
   readonly tag?: string | undefined;
   readonly junit?: string | undefined;
 }
@@ -17,6 +18,8 @@ export interface GoLiveOptions extends ArtifactChoice {
  * @throws UserError when the new release is not live at the end; the message says what is.
  */
 export async function goLive(context: RunContext, options: GoLiveOptions): Promise<void> {
+  // With --plan the deploy's plan says it.
+  if (!context.plan) await requireWindow({ ...context, phase: 'deploy' }, 'plan', options);
   await preflight({ ...context, phase: 'preflight' }, { tag: options.tag });
   if (context.plan) {
     await deploy({ ...context, phase: 'deploy' }, options);
@@ -25,7 +28,7 @@ export async function goLive(context: RunContext, options: GoLiveOptions): Promi
   const deploying: RunContext = { ...context, phase: 'deploy' };
   await withRelease(deploying, options, async (reading) => {
     await holdingFleet(deploying, true, async (session) => {
-      await deployTo(deploying, session, await reading);
+      await deployTo(deploying, session, await reading, options);
       if (context.config.smoke.length === 0) return;
       const release = context.outputs.release ?? '';
       // The hosts have moved since they were read: what follows needs to know them as they are now.

@@ -133,7 +133,7 @@ function readArguments(settings: Settings): Arguments {
   const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
   const { privateKey, agent } = settings.credentials;
   return {
-    artifact: path('artifact'), digest: input('digest'), part: input('part'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
+    artifact: path('artifact'), digest: input('digest'), overrideWindow: input('override-window'), part: input('part'), tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
@@ -222,9 +222,10 @@ function leaseOf(name: CommandName): { leaseToken: string | undefined; keepLease
 }
 
 function author(): { actor: string; run: string } {
-  const { GITHUB_ACTOR, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
+  const { GITHUB_ACTOR, GITHUB_TRIGGERING_ACTOR, GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
   return {
-    actor: GITHUB_ACTOR ?? 'unknown',
+    // Whoever starts a run again answers for it, not the one who started it first.
+    actor: GITHUB_TRIGGERING_ACTOR ?? GITHUB_ACTOR ?? 'unknown',
     run: GITHUB_RUN_ID === undefined ? 'a run outside GitHub' : `${GITHUB_SERVER_URL ?? 'https://github.com'}/${GITHUB_REPOSITORY ?? ''}/actions/runs/${GITHUB_RUN_ID}`,
   };
 }

@@ -73,6 +73,7 @@ export function cli(argv: readonly string[]): void {
     .addOption(plan)
     .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
     .option('--digest <hex>', 'send nothing but the release with this digest')
+    .option('--override-window <reason>', 'go out although the window is closed; for those the configuration names, recorded')
     .action((name: string, options: Options & Arguments) => execute('deploy', name, options));
   shared(program.command('smoke').description('run the smoke scenarios and confirm the live release'))
     .addOption(plan)
@@ -91,6 +92,7 @@ export function cli(argv: readonly string[]): void {
     .addOption(plan)
     .option('--artifact <path>', 'a folder or tar that was put together elsewhere')
     .option('--digest <hex>', 'send nothing but the release with this digest')
+    .option('--override-window <reason>', 'go out although the window is closed; for those the configuration names, recorded')
     .option('--tag <tag>', 'the release tag that is to go out')
     .option('--junit <file>', 'write a JUnit file')
     .action((name: string, options: Options & Arguments) => execute('go-live', name, options));

@@ -16,6 +16,7 @@ import type { Phase } from '../evidence/record.js';
 export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions, SignOffOptions {
   readonly artifact?: string | undefined;
   readonly digest?: string | undefined;
+  readonly overrideWindow?: string | undefined;
   readonly part?: string | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
