@@ -45,7 +45,7 @@ function libraryOf(name: ScriptName, engine: EngineName | undefined): readonly N
   if (NEEDS_DATA.has(name)) return LIBRARIES.data;
   if (name === 'server') return LIBRARIES.server;
   if (name === 'certbot') return LIBRARIES.certbot;
-  if (name === 'preflight') return LIBRARIES.none;
+  if (name === 'preflight' || name === 'as-root') return LIBRARIES.none;
   if (NEEDS_SERVICES.has(name)) return LIBRARIES.services;
   return NEEDS_INDEX.has(name) ? LIBRARIES.index : LIBRARIES.base;
 }

@@ -16,6 +16,13 @@ export function serverParameters(wanted: Wanted, place: { environment: string; r
     keys_b64: base64(place.deployKeys),
     // A line each: name, space, key.
     admins_b64: base64(Object.entries(server.admins).flatMap(([person, keys]) => keys.map((key) => `${person} ${key}`))),
+    // What narrow sudo lets through, and the names it knows.
+    gate_b64: Buffer.from(scriptText('as-root')).toString('base64'),
+    service_users: [...new Set(Object.values(services).flatMap(({ user }) => (user === undefined || user === 'root' ? [] : [user])))].join(' '),
+    certificate: config.site?.tls?.certificate ?? '',
+    key: config.site?.tls?.key ?? '',
+    ca: config.site?.tls?.ca ?? '',
+    tls_mode: config.site?.tls?.mode ?? '',
     packages: server.packages.join(' '),
     folders: server.folders.join(' '),
     node: String(server.node ?? ''),

@@ -18,16 +18,21 @@ schedule=$state/backups/$database/.schedule
 new=$state/backups/$database/.schedule-new
 unit=slipway-backup-$(tr ' ' '-' <"$state/app")-$database
 
+# As in services.sh.
+gate=/usr/local/lib/slipway/as-root
+by_gate() { [ -x "$gate" ] && [ -z "$1" ] && ! sudo -n -l true >/dev/null 2>&1 && sudo -n -l "$gate" >/dev/null 2>&1; }
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
+  elif by_gate "${p_sudo_password:-}"; then
+    sudo -n -- "$gate" "$@"
   elif [ -z "${p_sudo_password:-}" ] || sudo -n true 2>/dev/null; then
     sudo -n -- "$@"
   else
     printf '%s\n' "$p_sudo_password" | sudo -k -S -p '' -- "$@"
   fi
 }
-may_become_root() { [ "$(id -u)" = 0 ] || [ -n "${p_sudo_password:-}" ] || sudo -n true 2>/dev/null; }
+may_become_root() { [ "$(id -u)" = 0 ] || by_gate "${p_sudo_password:-}" || [ -n "${p_sudo_password:-}" ] || sudo -n true 2>/dev/null; }
 
 # choose_manager: the user's own systemd where it outlives logins, else the system's, else cron.
 choose_manager() {

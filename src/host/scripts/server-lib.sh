@@ -61,15 +61,17 @@ lacks_packages() {
   for package in $lacking; do printf '+ package %s\n' "$package"; done
 }
 
-# install_packages NAME…: those that are lacking. Lists are fetched when an hour old; another apt is waited for. No question is asked,
+# install_packages NAME…: those that are lacking. Lists are fetched once an hour; another apt is waited for. No question is asked,
 # no configuration file of the team's is overwritten.
 install_packages() {
   wanted=''
   for package in "$@"; do has_package "$package" || wanted="$wanted $package"; done
   [ -n "$wanted" ] || return 0
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
-  if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -60 2>/dev/null | head -n 1)" ]; then
+  # A mark of our own: the lists themselves are as old as they are on the mirror.
+  if [ -z "$(find /var/lib/slipway/apt-updated -mmin -60 2>/dev/null)" ]; then
     apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+    touch /var/lib/slipway/apt-updated
   fi
   # shellcheck disable=SC2086
   apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends install $wanted

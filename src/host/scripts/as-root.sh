@@ -1,0 +1,302 @@
+#!/bin/sh
+# shellcheck shell=sh
+# What the deploy user may do as root, on a host with people who have a login of their own (`server.admins`). sudo lets that user
+# run this file and nothing else; it does what Slipway's scripts ask of `as_root`, for the user's own apps, and refuses the rest.
+# Files are read as the user, judged as a copy that the user cannot change any more, and only then put in place.
+#
+# /etc/slipway/as-root.d/<app>-<environment>, written by `slipway server`: user, app, environment, root, service_users, certificate, key, ca
+set -eu
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+LC_ALL=C
+export PATH LC_ALL
+unset IFS ENV CDPATH
+umask 022
+
+refuse() {
+  printf 'slipway: as-root does not do this for %s: %s\n' "${SUDO_USER:-nobody}" "$*" >&2
+  exit 126
+}
+[ "$(id -u)" = 0 ] || refuse 'it is run by sudo'
+case ${SUDO_USER:-} in '' | root) refuse 'it is run by sudo, by the deploy user' ;; esac
+
+work=$(mktemp -d /run/slipway-as-root.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+
+# copy FILE NAME: what the user may read, where the user cannot write.
+copy() { runuser -u "$SUDO_USER" -- head -c 1048576 -- "$1" >"$work/$2" 2>/dev/null || refuse "$1 cannot be read"; }
+
+# --- units of systemd's ---
+# own_unit NAME: a unit of this app's, which no package brought and no other hand wrote.
+own_unit() {
+  case $1 in *[!A-Za-z0-9_.@-]*) return 1 ;; esac
+  case $1 in
+    "$app"-*.service | "slipway-$app-$environment-revert.service" | "slipway-$app-$environment-revert.timer") : ;;
+    "slipway-backup-$app-$environment-"*.service | "slipway-backup-$app-$environment-"*.timer) : ;;
+    *) return 1 ;;
+  esac
+  for place in /lib/systemd/system /usr/lib/systemd/system /usr/local/lib/systemd/system /run/systemd/system; do
+    if [ -e "$place/$1" ] || [ -e "$place/${1%@*}@.service" ]; then return 1; fi
+  done
+  [ ! -e "/etc/systemd/system/${1%@*}@.service" ] || return 1
+  [ ! -e "/etc/systemd/system/$1" ] || { [ ! -L "/etc/systemd/system/$1" ] && grep -qE '^(# Written by Slipway|Description=Slipway: )' "/etc/systemd/system/$1"; }
+}
+
+# plain_unit FILE NAME: only what Slipway's units say; it runs as the deploy user, or as a user a service of slipway.yml names.
+plain_unit() {
+  awk -v users=" $SUDO_USER $service_users " -v root="$root" -v kind="${2##*.}" '
+    function bad() { wrong = 1; exit }
+    /\\$/ || /\r/ { bad() }
+    /^#/ || /^$/ { next }
+    /^\[(Unit|Service|Timer|Install)\]$/ { part = $0; next }
+    !/=/ { bad() }
+    {
+      name = substr($0, 1, index($0, "=") - 1); value = substr($0, index($0, "=") + 1)
+      if (part == "[Unit]") { if (name !~ /^(Description|After|StartLimitIntervalSec)$/) bad() }
+      else if (part == "[Timer]") { if (kind != "timer" || name !~ /^(OnCalendar|OnActiveSec|Persistent|RandomizedDelaySec|AccuracySec)$/) bad() }
+      else if (part == "[Install]") { if (name != "WantedBy" || value !~ /^(multi-user|timers)\.target$/) bad() }
+      else if (part == "[Service]" && kind == "service") {
+        if (name == "User") { if (index(users, " " value " ") == 0 || value == "root" || value ~ / / || value == "") bad(); named++ }
+        else if (name == "ExecStart") { if (value !~ /^\/bin\/sh [^-]/) bad() }
+        else if (name == "EnvironmentFile") { sub(/^-/, "", value); gsub(/%%/, "%", value); if (index(value, root "/") != 1 || value ~ /\.\./) bad() }
+        else if (name !~ /^(Type|WorkingDirectory|Restart|RestartSec|TimeoutStopSec|KillMode|MemoryMax|Nice|UMask)$/) bad()
+      } else bad()
+    }
+    END { exit (wrong || (kind == "service" && named != 1)) }' "$1"
+}
+
+systemctl_of() {
+  verb=${1:-}
+  case $verb in
+    daemon-reload) [ $# = 1 ] || return 1 ;;
+    start | stop | restart | reset-failed | enable | disable)
+      shift
+      while [ "${1:-}" = --quiet ] || [ "${1:-}" = --now ]; do shift; done
+      [ $# = 1 ] || return 1
+      case $verb:$1 in
+        start:nginx.service | enable:nginx.service) : ;;
+        enable:certbot.timer | enable:certbot-renew.timer | enable:snap.certbot.renew.timer) : ;;
+        *) own_unit "$1" || return 1 ;;
+      esac
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+# --- nginx ---
+own_site() {
+  case $1 in
+    "/etc/nginx/sites-available/$site" | "/etc/nginx/sites-enabled/$site" | "/etc/nginx/conf.d/$site") : ;;
+    "/etc/nginx/sites-enabled/${site%.conf}-acme.conf" | "/etc/nginx/conf.d/${site%.conf}-acme.conf") : ;;
+    *) return 1 ;;
+  esac
+  [ ! -e "$1" ] || [ "$(head -n 1 "$1")" = "$head_line" ]
+}
+
+# plain_site FILE: of what nginx does as root, before its workers drop that, a site may only have its logs opened, and only where
+# nginx's logs are. Quotes and line ends are taken away first: nginx takes a directive in any of these forms.
+plain_site() {
+  [ "$(head -n 1 "$1")" = "$head_line" ] || return 1
+  tr '\n\t\r' '   ' <"$1" | tr -d "\"'\\\\" >"$1.words"
+  if grep -qE '(^|[ ;{}])(include|load_module|ssl_engine|ssl_password_file|ssl_keylog_file|ssl_session_ticket_key|perl[a-z_]*|js_[a-z_]*|lua_[a-z_]*|[a-z_]*_by_lua[a-z_]*|[a-z_]+_temp_path|[a-z_]+_cache_path|[a-z_]+_store|passenger[a-z_]*)[ ;{]' "$1.words"; then return 1; fi
+  # shellcheck disable=SC2016
+  ! grep -oE '(^|[ ;{}])(access_log|error_log) +[^ ;]+' "$1.words" | sed 's/.* //' | grep -vE '^(off|/var/log/nginx/[A-Za-z0-9_.-]+)$' | grep -q .
+}
+
+put_site() {
+  own_site "$2" || return 1
+  case $3 in '' | "/etc/nginx/sites-enabled/$site") : ;; *) return 1 ;; esac
+  copy "$1" site
+  plain_site "$work/site" || refuse "the site has a directive that nginx would carry out as root (include, a log elsewhere, …), or is not this app's"
+  install -m 0644 "$work/site" "$2.new" && mv -f "$2.new" "$2" || exit 1
+  if [ -n "$3" ] && [ ! -e "$3" ]; then ln -sfn "../sites-available/${2##*/}" "$3"; fi
+}
+
+# --- certbot ---
+hook=/etc/letsencrypt/renewal-hooks/deploy/slipway-nginx
+roots=/etc/letsencrypt/slipway-roots.pem
+roots_unit=/etc/systemd/system/certbot.service.d/slipway-roots.conf
+# shellcheck disable=SC2016
+hook_text() {
+  printf '%s\n' '#!/bin/sh' '# Slipway: after a renewal nginx serves the new certificate. A configuration it does not take is never loaded.' \
+    'PATH=$PATH:/usr/sbin:/sbin' 'nginx -t -q && nginx -s reload'
+}
+unit_text() { printf '%s\n' '# Slipway: the certificate authority of this host is a private one.' '[Service]' "Environment=REQUESTS_CA_BUNDLE=$roots"; }
+
+# No plug-in, hook or folder but those Slipway names: certbot would run them as root.
+certbot_of() {
+  case ${1:-} in certonly | renew) : ;; *) return 1 ;; esac
+  takes=''
+  for word in "$@"; do
+    case $takes in
+      '')
+        case $word in
+          certonly | renew | --non-interactive | --agree-tos | --no-eff-email | --webroot | --nginx | --standalone | --dry-run | --expand) : ;;
+          --renew-with-new-domains | --force-renewal | --no-random-sleep-on-renew) : ;;
+          --email | --server | --cert-name | -d | --key-type | --webroot-path | --pre-hook | --post-hook | --config) takes=$word ;;
+          *) return 1 ;;
+        esac
+        continue
+        ;;
+      --webroot-path) [ "$word" = "$root/.slipway/acme" ] || return 1 ;;
+      --pre-hook) [ "$word" = 'systemctl stop nginx' ] || return 1 ;;
+      --post-hook) [ "$word" = 'systemctl start nginx' ] || return 1 ;;
+      --server) case $word in https://*) : ;; *) return 1 ;; esac ;;
+      --config)
+        copy "$word" cli.ini
+        ! grep -qvE '^eab-(kid|hmac-key) = [A-Za-z0-9_=-]+$' "$work/cli.ini" || return 1
+        ;;
+      *) case $word in -* | *[!A-Za-z0-9@._+*-]*) return 1 ;; esac ;;
+    esac
+    takes=''
+  done
+  [ -z "$takes" ]
+}
+# The last two words are the file with the account: the copy is what counts.
+run_certbot() {
+  count=$#
+  for word in "$@"; do
+    shift
+    if [ "$word" = --config ]; then after=yes; elif [ "${after:-}" = yes ]; then word=$work/cli.ini after=''; fi
+    set -- "$@" "$word"
+  done
+  [ "$count" = "$#" ] || return 1
+  certbot "$@"
+}
+
+certificate_file() { case $1 in /etc/letsencrypt/live/*/fullchain.pem) case $1 in *..*) return 1 ;; esac ;; *) [ -n "$1" ] && { [ "$1" = "$certificate" ] || [ "$1" = "$ca" ]; } ;; esac; }
+key_file() { case $1 in /etc/letsencrypt/live/*/privkey.pem) case $1 in *..*) return 1 ;; esac ;; *) [ -n "$key" ] && [ "$1" = "$key" ] ;; esac; }
+number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
+
+# install_of MODE SOURCE… TARGET
+install_of() {
+  mode=$1
+  shift
+  case $mode:$# in 0644:2 | 0644:3 | 0755:2) : ;; *) return 1 ;; esac
+  case $mode:$2 in
+    "0755:$hook")
+      copy "$1" hook
+      hook_text | cmp -s - "$work/hook" || return 1
+      install -m 0755 "$work/hook" "$hook"
+      return
+      ;;
+    "0644:$roots_unit")
+      copy "$1" unit
+      unit_text | cmp -s - "$work/unit" || return 1
+      install -m 0644 "$work/unit" "$roots_unit"
+      return
+      ;;
+    "0644:$roots")
+      copy "$1" roots
+      install -m 0644 "$work/roots" "$roots"
+      return
+      ;;
+  esac
+  [ "$mode" = 0644 ] || return 1
+  if [ $# = 3 ]; then
+    [ "$3" = /etc/systemd/system/ ] || return 1
+    install_unit "$1" "${1##*/}" && install_unit "$2" "${2##*/}"
+  else
+    case $2 in /etc/systemd/system/*/*) return 1 ;; /etc/systemd/system/*) install_unit "$1" "${2##*/}" ;; *) return 1 ;; esac
+  fi
+}
+install_unit() {
+  own_unit "$2" || return 1
+  copy "$1" unit
+  plain_unit "$work/unit" "$2" || refuse "$2 is not a unit as Slipway writes them, run by $SUDO_USER${service_users:+ or $service_users}"
+  install -m 0644 "$work/unit" "/etc/systemd/system/$2"
+}
+
+remove_of() {
+  for file in "$@"; do
+    case $file in
+      /etc/systemd/system/*/*) return 1 ;;
+      /etc/systemd/system/*) own_unit "${file##*/}" || return 1 ;;
+      *) own_site "${file%.new}" || return 1 ;;
+    esac
+  done
+  rm -f "$@"
+}
+
+# attempt COMMAND…: for one app. Ends this script when it is done; returns when the app is not meant, or it is nothing we do.
+attempt() {
+  case $1 in
+    true) [ $# = 1 ] || return 1 ;;
+    systemctl) shift; systemctl_of "$@" || return 1; systemctl "$@" || exit ;;
+    install) [ "${2:-}" = -m ] && [ $# -ge 5 ] || return 1; shift 2; install_of "$@" || return 1 ;;
+    rm) [ "${2:-}" = -f ] && [ $# -ge 3 ] || return 1; shift 2; remove_of "$@" || return 1 ;;
+    journalctl)
+      case $* in
+        "journalctl -q -u nginx.service -n 5 --no-pager -o cat") : ;;
+        "journalctl -u ${3:-} --since ${5:-} -n 60 --no-pager -o cat") own_unit "$3" && case $5 in @*) number "${5#@}" ;; *) false ;; esac || return 1 ;;
+        *) return 1 ;;
+      esac
+      "$@" || exit
+      ;;
+    readlink) [ $# = 2 ] || return 1; case $2 in /proc/*/cwd) pid=${2#/proc/}; number "${pid%/cwd}" || return 1 ;; *) return 1 ;; esac; "$@" || exit ;;
+    nginx) case $* in nginx | 'nginx -t' | 'nginx -s reload') "$@" || exit ;; *) return 1 ;; esac ;;
+    tail) case $* in 'tail -n 20 /var/log/nginx/error.log' | 'tail -n 2000 /var/log/letsencrypt/letsencrypt.log') "$@" || exit ;; *) return 1 ;; esac ;;
+    ss) [ "$*" = 'ss -ltnpH sport = :80' ] || return 1; ss -ltnpH 'sport = :80' || exit ;;
+    # What preflight reads.
+    ufw | nft | iptables | fail2ban-client | firewall-cmd)
+      case $* in 'ufw status verbose' | 'nft -t list ruleset' | 'iptables -S INPUT' | 'fail2ban-client banned' | 'firewall-cmd --list-all') "$@" || exit ;; *) return 1 ;; esac
+      ;;
+    /usr/sbin/sshd | sshd) [ "${2:-}" = -T ] && [ $# = 2 ] || return 1; /usr/sbin/sshd -T || exit ;;
+    test)
+      [ $# = 3 ] || return 1
+      case $2 in -f | -e) : ;; *) return 1 ;; esac
+      certificate_file "$3" || key_file "$3" || case $3 in "$certificate" | "$key" | /etc/letsencrypt/live/* | /etc/letsencrypt/renewal/*.conf) : ;; *) return 1 ;; esac
+      test "$2" "$3" || exit
+      ;;
+    cat) [ $# = 2 ] && certificate_file "$2" || return 1; openssl crl2pkcs7 -nocrl -certfile "$2" 2>/dev/null | openssl pkcs7 -print_certs 2>/dev/null || exit ;;
+    openssl) [ "$*" = "openssl pkey -in ${4:-} -pubout -passin pass:" ] && key_file "$4" || return 1; openssl pkey -in "$4" -pubout -passin pass: || exit ;;
+    stat) [ "$*" = "stat -L -c %a ${5:-}" ] && key_file "$5" || return 1; "$@" || exit ;;
+    sed)
+      case "${2:-} ${3:-}" in '-n s/^server *= *//p' | '-n s/^authenticator *= *//p') : ;; *) return 1 ;; esac
+      case ${4:-} in *..*) return 1 ;; /etc/letsencrypt/renewal/*.conf) : ;; *) return 1 ;; esac
+      [ $# = 4 ] || return 1
+      "$@" || exit
+      ;;
+    cmp)
+      [ $# = 4 ] && [ "$2" = -s ] || return 1
+      case $4 in "$hook" | "$roots" | "$roots_unit") : ;; *) return 1 ;; esac
+      copy "$3" text
+      cmp -s "$work/text" "$4" || exit
+      ;;
+    mkdir)
+      [ $# = 3 ] && [ "$2" = -p ] || return 1
+      case $3 in /etc/letsencrypt | "${hook%/*}" | "${roots_unit%/*}") "$@" || exit ;; *) return 1 ;; esac
+      ;;
+    # The text is not run: what it does is done here.
+    # shellcheck disable=SC2016
+    sh)
+      [ "${2:-}" = -c ] && [ "${4:-}" = slipway ] || return 1
+      case $#:$3 in
+        '7:install -m 0644 "$1" "$2.new" && mv -f '*) put_site "$5" "$6" "$7" || return 1 ;;
+        '6:rm -f "$1" "$2" "$1.new"') remove_of "$5" "$6" "$5.new" || return 1 ;;
+        *) return 1 ;;
+      esac
+      ;;
+    certbot) shift; certbot_of "$@" || return 1; run_certbot "$@" || exit ;;
+    env)
+      [ "${2:-}" = "REQUESTS_CA_BUNDLE=$roots" ] && [ "${3:-}" = certbot ] || return 1
+      shift 3
+      certbot_of "$@" || return 1
+      REQUESTS_CA_BUNDLE=$roots
+      export REQUESTS_CA_BUNDLE
+      run_certbot "$@" || exit
+      ;;
+    *) return 1 ;;
+  esac
+  exit 0
+}
+
+[ $# -ge 1 ] || refuse 'nothing was asked'
+fact() { sed -n "s/^$1=//p" "$facts" | head -n 1; }
+for facts in /etc/slipway/as-root.d/*; do
+  if [ ! -f "$facts" ] || [ "$(fact user)" != "$SUDO_USER" ]; then continue; fi
+  app=$(fact app) environment=$(fact environment) root=$(fact root) service_users=$(fact service_users)
+  certificate=$(fact certificate) key=$(fact key) ca=$(fact ca)
+  site=slipway-$app-$environment.conf head_line="# Slipway: $app $environment $root"
+  attempt "$@" || :
+done
+refuse "$1"
