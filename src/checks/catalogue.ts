@@ -16,11 +16,13 @@ import { resources } from './resources.js';
 import { runner } from './runner.js';
 import { tls } from './tls.js';
 import { tools } from './tools.js';
+import { uploads } from './uploads.js';
 import { variables } from './variables.js';
+import { window } from './window.js';
 
 /** Every check, in the order reports show them. A new check is one more object in the file of its family. */
 export const catalogue: readonly Check[] = [
-  ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...databases, ...clock, ...hardening, ...monitors,
+  ...window, ...repository, ...github, ...runner, ...quality, ...bundle, ...variables, ...uploads, ...network, ...dns, ...tls, ...page, ...resources, ...tools, ...permissions, ...ports, ...databases, ...clock, ...hardening, ...monitors,
 ];
 
 /** The page docs/checks.md: a test keeps it current. */

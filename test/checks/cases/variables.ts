@@ -5,6 +5,7 @@ import type { Case } from '../support.js';
 const RANDOM = '9f3c7a1e5b8d2046c1f7e83b6a90d5247e1c8f0a3b6d9e25407f1a8c3e6b92d5'; // slipway:allow
 const OTHER = '1b8e5d2f7c4a90e36d8b1f5a7c2e9046b3d8f1a5c7e209463b8d5f1a7c2e9d04'; // slipway:allow
 const STRONG = 'preflight: { env: { strong: [JWT_SECRET, SESSION_SECRET] } }';
+const UPLOADS = "services: { api: { manager: pm2, start: node server.js, port: 3001 } }\nsite: { domains: [app.example.com], routes: { '/': api } }";
 const variable = (name: string, when: string, env: Record<string, string>, says: Case['says'], rest: Partial<Case> = {}): Case =>
   ({ id: `preflight.variables.${name}`, when, env, says, ...rest });
 const print = (value: string): Record<string, string> => fingerprints('demo', [{ name: 'JWT_SECRET', value, source: 'app-env' }], ['JWT_SECRET']);
@@ -51,4 +52,8 @@ export const variableCases: Case[] = [
   variable('cors', 'an origin is http', { CORS_ORIGIN: 'https://a.example.com,http://b.example.com' }, 'fail', { words: /http:\/\/ instead of https/ }),
   variable('cors', 'an origin ends in a slash', { CORS_ORIGIN: 'https://a.example.com/' }, 'fail', { words: /trailing slash/ }),
   variable('cors', 'a variable of the team\'s is named', { FRONTENDS: '*' }, 'fail', { config: 'preflight: { env: { cors: [FRONTENDS] } }' }),
+  variable('upload-size', 'nginx takes as much', { MAX_UPLOAD_SIZE_MB: '10', MAX_FILE_SIZE: '5242880' }, 'pass', { config: UPLOADS }),
+  variable('upload-size', 'a route takes more', { MAX_FILE_SIZE: '20mb' }, 'pass', { config: UPLOADS.replace("'/': api", "'/': api, '/files': { service: api, upload: 20MB }") }),
+  variable('upload-size', 'nginx would refuse some', { MAX_UPLOAD_SIZE_MB: '25' }, 'fail', { config: UPLOADS, words: /MAX_UPLOAD_SIZE_MB 25 MB\nat most 10 MB/ }),
+  variable('upload-size', 'the value is no size', { BODY_LIMIT: 'none' }, 'nothing', { config: UPLOADS }),
 ];
