@@ -98,14 +98,14 @@ settle_unproven() {
 # secrets: files and folders that hold secrets, and who is let at them although only the owner should.
 secrets() {
   {
-    find /etc/ssh -maxdepth 1 -type f -name 'ssh_host_*_key'
-    find /etc/letsencrypt/archive /etc/letsencrypt/accounts /etc/letsencrypt/keys -type f \( -name 'privkey*.pem' -o -name '*_key.json' -o -name '*_key-certbot.pem' \)
-    find /etc/letsencrypt/archive /etc/letsencrypt/live /etc/letsencrypt/accounts -maxdepth 0
-    find "$p_root/shared" -xdev -maxdepth 4 -type f -name '.env*'
-    find "$p_root/releases" -xdev -mindepth 2 -maxdepth 4 -type f -name '.env*' ! -name '*.example' ! -name '*.sample'
-    find "$p_root/.slipway/backups" -maxdepth 0
-    home=$(getent passwd "$p_user" | cut -d: -f6)
-    [ -z "$home" ] || find "$home/.ssh" "$home/.pgpass" "$home/.my.cnf" "$home/.ssh/authorized_keys" "$home/.ssh/id_rsa" "$home/.ssh/id_ed25519" -maxdepth 0
+    find /etc/ssh -maxdepth 1 -type f -name 'ssh_host_*_key' || :
+    find /etc/letsencrypt/archive /etc/letsencrypt/accounts /etc/letsencrypt/keys -type f \( -name 'privkey*.pem' -o -name '*_key.json' -o -name '*_key-certbot.pem' \) || :
+    find /etc/letsencrypt/archive /etc/letsencrypt/live /etc/letsencrypt/accounts -maxdepth 0 || :
+    find "$p_root/shared" -xdev -maxdepth 4 -type f -name '.env*' || :
+    find "$p_root/releases" -xdev -mindepth 2 -maxdepth 4 -type f -name '.env*' ! -name '*.example' ! -name '*.sample' || :
+    find "$p_root/.slipway/backups" -maxdepth 0 || :
+    home=$(getent passwd "$p_user" | cut -d: -f6) || :
+    if [ -n "$home" ]; then find "$home/.ssh" "$home/.pgpass" "$home/.my.cnf" "$home/.ssh/authorized_keys" "$home/.ssh/id_rsa" "$home/.ssh/id_ed25519" -maxdepth 0 || :; fi
   } 2>/dev/null | while IFS= read -r path; do
     # Only what is ours to change: a link's own mode says nothing, and other people's files are theirs.
     if [ ! -L "$path" ] && [ -n "$(find "$path" -maxdepth 0 -perm /077 \( -user root -o -user "$p_user" \) 2>/dev/null)" ]; then printf '%s\n' "$path"; fi
