@@ -10,7 +10,7 @@ export type Severity = 'block' | 'warn';
 
 /** The families of the catalogue; each is one file. */
 export type Family =
-  | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'databases' | 'clock' | 'hardening' | 'monitors';
+  | 'window' | 'repository' | 'github' | 'runner' | 'quality' | 'bundle' | 'variables' | 'network' | 'dns' | 'tls' | 'resources' | 'tools' | 'permissions' | 'ports' | 'databases' | 'clock' | 'hardening' | 'monitors';
 
 /** What one check found. `skip` is for questions the user asked that could not be answered. */
 export interface Outcome {
@@ -95,13 +95,27 @@ export interface TlsCheck extends CheckBase {
   run(facts: TlsFacts, context: CheckContext): Outcome | undefined;
 }
 
+/** Whether the environment may be deployed to now. */
+export interface WindowCheck extends CheckBase {
+  readonly scope: 'window';
+  run(facts: WindowFacts, context: CheckContext): Outcome | undefined;
+}
+
 /** A question about what one name answers over http and https. */
 export interface PageCheck extends CheckBase {
   readonly scope: 'page';
   run(facts: PageFacts, context: CheckContext): Outcome | undefined;
 }
 
-export type Check = HostCheck | VisitCheck | DatabaseCheck | RunnerCheck | EnvironmentCheck | GitHubCheck | NameCheck | TlsCheck | PageCheck;
+export type Check = HostCheck | VisitCheck | DatabaseCheck | RunnerCheck | EnvironmentCheck | GitHubCheck | NameCheck | TlsCheck | PageCheck | WindowCheck;
+
+/** What an environment's window says now, in words. */
+export interface WindowFacts {
+  readonly open: boolean;
+  readonly expected: string;
+  readonly observed: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /** What came of visiting one host: its facts, or why there are none. */
 export interface HostVisit {

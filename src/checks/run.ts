@@ -7,7 +7,7 @@ import type { Reporter } from '../evidence/reporter.js';
 import { catalogue } from './catalogue.js';
 import type { DatabaseVisit } from './database-facts.js';
 import type { GitHubFacts } from './github-facts.js';
-import type { Check, CheckContext, Family, HostVisit, Outcome, RunnerFacts, Settings, Severity } from './model.js';
+import type { Check, CheckContext, Family, HostVisit, Outcome, RunnerFacts, Settings, Severity, WindowFacts } from './model.js';
 import { settingsOf } from './settings.js';
 import type { SiteFacts } from './site-facts.js';
 
@@ -23,6 +23,8 @@ export interface PreflightInput {
   readonly runner?: RunnerFacts;
   /** What the site looks like from outside; absent when it was not asked. */
   readonly site?: SiteFacts;
+  /** What the environment's window says; absent where it has none. */
+  readonly window?: WindowFacts;
   /** What GitHub's API said; absent when it was not asked. */
   readonly github?: GitHubFacts;
   /** The parsed environment file; absent when none was given. */
@@ -70,6 +72,7 @@ function ask(check: Check, input: PreflightInput, settings: Settings, context: C
   switch (check.scope) {
     case 'runner': return input.runner === undefined ? [] : [['runner', check.run(input.runner, context)]];
     case 'github': return [[input.github?.repository ?? 'GitHub', check.run(input.github ?? {}, context)]];
+    case 'window': return input.window === undefined ? [] : [[context.environmentName, check.run(input.window, context)]];
     case 'environment': return [[context.environmentName, check.run(settings, context)]];
     case 'name': return (input.site?.names ?? []).map((facts) => [facts.name, check.run(facts, context)]);
     case 'tls': return (input.site?.tls ?? []).map((facts) => [tlsSubject(facts, input.site), check.run(facts, context)]);

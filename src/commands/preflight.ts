@@ -6,24 +6,28 @@ import { runPreflight } from '../checks/run.js';
 import type { Config } from '../config/schema.js';
 import { environmentOf } from '../config/environment.js';
 import { UserError } from '../evidence/errors.js';
+import type { Evidence } from '../evidence/record.js';
 import { renderTable } from '../evidence/table.js';
 import { scriptText } from '../host/script.js';
 import { onEvery } from '../release/fleet.js';
 import { connect } from '../ssh/connect.js';
 import { visitDatabases } from './preflight-databases.js';
 import type { RunContext } from './run-context.js';
+import { windowFacts, windowNow } from './window.js';
 
 export interface PreflightOptions {
   /** What is to be released: `refs/tags/v1.2.3` or `v1.2.3`. */
   readonly tag?: string | undefined;
   /** Which parts to ask, commas or blanks between: repository, build, hosts. Default: all of them. */
   readonly part?: string | undefined;
+  /** Only these families; default: all of the parts. */
+  readonly families?: ReadonlySet<Family> | undefined;
 }
 
 /** The parts of preflight, by what must be at hand: a check-out with its history, the tools of the build, the hosts with their secrets. */
 const PARTS = ['repository', 'build', 'hosts'] as const;
 type Part = (typeof PARTS)[number];
-const REPOSITORY: ReadonlySet<Family> = new Set<Family>(['repository', 'github']);
+const REPOSITORY: ReadonlySet<Family> = new Set<Family>(['window', 'repository', 'github']);
 const BUILD: ReadonlySet<Family> = new Set<Family>(['runner', 'quality', 'bundle']);
 const partOf = (family: Family): Part => (REPOSITORY.has(family) ? 'repository' : BUILD.has(family) ? 'build' : 'hosts');
 
@@ -45,12 +49,28 @@ function readParts(text: string | undefined): ReadonlySet<Part> {
  * @throws UserError when a check that blocks has failed.
  */
 export async function preflight(context: RunContext, options: PreflightOptions): Promise<void> {
-  const { config, environment, environmentName, credentials, reporter, signal } = context;
-  const parts = readParts(options.part);
+  const { config } = context;
   const roles = ({ role }: { role: string }): string => role;
   context.outputs.signOff = { before: (config.signOff?.before ?? []).map(roles), after: (config.signOff?.after ?? []).map(roles) };
-  const records = await reporter.group(`Preflight of ${environmentName}`, async () => {
-    const [runner, github, site, hosts] = await Promise.all([
+  const records = await askPreflight(context, options);
+  const failed = records.filter(({ status }) => status === 'fail');
+  const warned = records.filter(({ status }) => status === 'warn').length;
+  context.outputs.outcome = `${records.length - failed.length - warned} of ${records.length} checks pass, ${failed.length} fail, ${warned} warn`;
+  if (failed.length > 0) {
+    throw new UserError(
+      `preflight: ${failed.length} ${failed.length === 1 ? 'check' : 'checks'} failed:\n${failed.map((record) => `    ${record.subject}: ${record.title}: ${record.observed ?? ''}${record.remedy === undefined ? '' : ` → ${record.remedy}`}`).join('\n')}`,
+      { remedy: 'Nothing was changed. A check that does not matter here can be set to `warn` or `off` under `preflight.severity`.' },
+    );
+  }
+}
+
+/** Asks the catalogue and shows the answers. Judges nothing. */
+export function askPreflight(context: RunContext, options: PreflightOptions): Promise<Evidence[]> {
+  const { config, environment, environmentName, credentials, reporter, signal } = context;
+  const parts = readParts(options.part);
+  return reporter.group(`Preflight of ${environmentName}`, async () => {
+    const [window, runner, github, site, hosts] = await Promise.all([
+      parts.has('repository') ? windowNow(context) : undefined,
       gatherRunnerFacts({ config: parts.has('build') ? config : withoutTests(config), workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
       config.preflight.github === undefined || !parts.has('repository') ? undefined : context.repositoryState?.(options.tag),
       // A host that was left out is one of the site's still.
@@ -78,22 +98,14 @@ export async function preflight(context: RunContext, options: PreflightOptions):
     ]);
     const found = runPreflight({
       config, environment: environmentName, hosts: hosts.map(({ visit }) => visit), databases: hosts.flatMap(({ databases }) => databases), runner, ...(site === undefined ? {} : { site }), reporter, now: context.now(),
-      lookup: context.lookup, asks: (family) => parts.has(partOf(family)),
+      lookup: context.lookup, asks: (family) => parts.has(partOf(family)) && options.families?.has(family) !== false,
+      ...(window === undefined ? {} : { window: windowFacts(window) }),
       ...(github === undefined ? {} : { github }),
       ...(context.appEnv === undefined ? {} : { appEnv: context.appEnv }),
     });
     reporter.block(renderTable(found));
     return found;
   });
-  const failed = records.filter(({ status }) => status === 'fail');
-  const warned = records.filter(({ status }) => status === 'warn').length;
-  context.outputs.outcome = `${records.length - failed.length - warned} of ${records.length} checks pass, ${failed.length} fail, ${warned} warn`;
-  if (failed.length > 0) {
-    throw new UserError(
-      `preflight: ${failed.length} ${failed.length === 1 ? 'check' : 'checks'} failed:\n${failed.map((record) => `    ${record.subject}: ${record.title}: ${record.observed ?? ''}${record.remedy === undefined ? '' : ` → ${record.remedy}`}`).join('\n')}`,
-      { remedy: 'Nothing was changed. A check that does not matter here can be set to `warn` or `off` under `preflight.severity`.' },
-    );
-  }
 }
 
 /** Without the team's own commands, which need what the build needs. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { WindowFacts } from '../checks/model.js';
 import type { WindowConfig } from '../config/schema.js';
 import { UserError } from '../evidence/errors.js';
 import { judge, type Judgement } from '../window/judge.js';
@@ -18,6 +19,19 @@ export interface WindowNow {
   readonly judgement: Judgement;
   readonly wanted: string;
   readonly observed: string;
+}
+
+/** What is kept of a judgement: for reports and other programs. */
+function dataOf({ window, judgement: { open, why, opensAt, closesAt } }: WindowNow): Record<string, unknown> {
+  return {
+    timezone: window.timezone, open, why,
+    ...(opensAt === undefined ? {} : { opensAt: opensAt.toISOString() }), ...(closesAt === undefined ? {} : { closesAt: closesAt.toISOString() }),
+  };
+}
+
+/** The same for the preflight. */
+export function windowFacts(now: WindowNow): WindowFacts {
+  return { open: now.judgement.open, expected: now.wanted, observed: now.observed, data: dataOf(now) };
 }
 
 /** Looks at the window; undefined where the environment has none. Git is asked only when notice is wanted. */
@@ -45,11 +59,7 @@ export async function requireWindow(context: RunContext, moment: 'plan' | 'switc
     reporter.evidence({
       id: 'deploy.window', phase: 'deploy', title: moment === 'plan' ? 'The window is open' : 'The window is open at the switch', subject: environmentName, status,
       expected: wanted, observed: text, ...(remedy === undefined ? {} : { remedy }), at: watch.at, duration: watch.elapsed(),
-      data: {
-        moment, timezone: window.timezone, open: judgement.open, why: judgement.why,
-        ...(judgement.opensAt === undefined ? {} : { opensAt: judgement.opensAt.toISOString() }), ...(judgement.closesAt === undefined ? {} : { closesAt: judgement.closesAt.toISOString() }),
-        ...(override === undefined ? {} : { override: override.reason, by: override.by }),
-      },
+      data: { moment, ...dataOf(found), ...(override === undefined ? {} : { override: override.reason, by: override.by }) },
     });
   };
   if (judgement.open) {

@@ -11,9 +11,10 @@ import { hostCases } from './cases/host.js';
 import { runnerCases } from './cases/runner.js';
 import { NAME, PAGE, siteCases, TLS } from './cases/site.js';
 import { variableCases } from './cases/variables.js';
+import { windowCases } from './cases/window.js';
 import { configWith, contextWith, RUNNER, visitOf, type Case } from './support.js';
 
-const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases, ...databaseCases, ...hardeningCases];
+const cases: Case[] = [...hostCases, ...runnerCases, ...githubCases, ...variableCases, ...siteCases, ...databaseCases, ...hardeningCases, ...windowCases];
 
 function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
@@ -24,6 +25,7 @@ function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
     switch (check.scope) {
       case 'runner': return check.run({ ...RUNNER, ...item.runner }, context);
       case 'github': return check.run(item.github ?? {}, context);
+      case 'window': return check.run({ open: true, expected: '', observed: '', data: {}, ...item.window }, context);
       case 'environment': return check.run(settingsOf(config, item.env, undefined, item.elsewhere), context);
       case 'name': return check.run({ ...NAME, ...item.dns }, context);
       case 'tls': return check.run({ ...TLS, ...item.tls }, context);
@@ -61,7 +63,7 @@ describe('the catalogue', () => {
     for (const { title, remedy, requirement } of catalogue) {
       expect(title).toMatch(/^(?:[A-Z]|npm |nginx |sudo |bash |root ).*[^.]$/);
       expect(remedy.length).toBeGreaterThan(20);
-      for (const row of requirement) expect(row).toMatch(/^(?:PF|SV|HD|TL|HC|BK|DP|RB)-\d\d$/);
+      for (const row of requirement) expect(row).toMatch(/^(?:PF|SV|HD|TL|SM|SC|HC|BK|DP|RB)-\d\d$/);
     }
   });
 

@@ -6,7 +6,7 @@ import type { GitHubFacts } from '../../src/checks/github-facts.js';
 import type { NameFacts } from '../../src/checks/site-facts.js';
 import type { PageFacts } from '../../src/probe/page.js';
 import type { TlsFacts } from '../../src/probe/tls.js';
-import type { CheckContext, HostVisit, RunnerFacts } from '../../src/checks/model.js';
+import type { CheckContext, HostVisit, RunnerFacts, WindowFacts } from '../../src/checks/model.js';
 
 export const NOW = new Date('2026-11-21T02:00:00Z');
 
@@ -72,6 +72,7 @@ export interface Case {
   /** Of the database `main` in `config`. */
   readonly visited?: Partial<DatabaseVisit>;
   readonly release?: CheckContext['release'];
+  readonly window?: Partial<WindowFacts>;
   readonly env?: Readonly<Record<string, string>>;
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Must stand in what was observed, or in the remedy. */
