@@ -7,6 +7,7 @@ import type { Author } from '../host/journal.js';
 import type { Credentials } from '../ssh/types.js';
 import type { SummaryTable } from '../evidence/summary.js';
 import type { SignOffSource } from '../signoff/source.js';
+import type { AlarmBoard } from '../watch/board.js';
 import type { BackupRow } from './backup-row.js';
 
 /** Everything a command needs to know of the world; made by `main`, so that commands read neither inputs nor environment. */
@@ -28,6 +29,8 @@ export interface RunContext {
   readonly repositoryState?: (ref: string | undefined) => Promise<GitHubFacts>;
   /** What sign-offs ask of GitHub; fails when there is no token, or no repository. */
   readonly signOff?: () => Promise<SignOffSource>;
+  /** The issues about alarms, for `watch`. */
+  readonly alarmBoard?: () => Promise<AlarmBoard>;
   /** Values for variables: app-env first, then the process. */
   readonly lookup: (name: string) => string | undefined;
   /** The repository's folder on the runner. */
@@ -65,6 +68,8 @@ export interface Outputs {
   archive?: string;
   /** The backups there are, or those that were made. */
   backups?: readonly BackupRow[];
+  /** The go-live issue that was opened or found. */
+  issue?: number;
   /** Tables of the command's own for the summary. */
   tables?: SummaryTable[];
   /** Per host: the release before and after. */

@@ -1,6 +1,6 @@
 import { UserError } from '../evidence/errors.js';
-import type { SummaryTable } from '../evidence/summary.js';
-import type { Verdict } from '../signoff/verdict.js';
+import type { SignOffSource } from '../signoff/source.js';
+import type { Stage, Verdict } from '../signoff/verdict.js';
 import type { RunContext } from './run-context.js';
 
 /** Columns of the table that reports show: from these, not from the sentences. */
@@ -22,7 +22,7 @@ export function reportVerdicts(
     });
     context.reporter.step(role, observed);
   }
-  (context.outputs.tables ??= []).push(signOffTable(verdicts, { digest, seen, environment: context.environmentName }));
+  addTable(context, verdicts, digest);
   const missing = verdicts.filter(({ status }) => status === 'fail');
   const count = `${verdicts.length - missing.length} of ${verdicts.length} ${verdicts.length === 1 ? 'role' : 'roles'}`;
   context.outputs.outcome = verdicts.every(({ state }) => state === 'ready') ? `${count} can be asked` : `${count} signed off`;
@@ -33,11 +33,33 @@ export function reportVerdicts(
   );
 }
 
-function signOffTable(verdicts: readonly Verdict[], { digest, seen, environment }: { digest: string | undefined; seen: string; environment: string }): SummaryTable {
-  return {
-    title: `Sign-offs for ${environment}`,
+/** The table of the summary. */
+export function addTable(context: Pick<RunContext, 'outputs' | 'now' | 'environmentName'>, verdicts: readonly Verdict[], digest: string | undefined): void {
+  const seen = context.now().toISOString();
+  (context.outputs.tables ??= []).push({
+    title: `Sign-offs for ${context.environmentName}`,
     head: HEAD,
     rows: verdicts.map(({ role, state, login, given, comment }) =>
       [role, state, login ?? '—', login === undefined ? '—' : given ?? seen, comment ?? '', digest === undefined ? '—' : digest.slice(0, 12)]),
-  };
+  });
+}
+
+export function stageOf(text: string | undefined): Stage {
+  if (text === 'before' || text === 'after') return text;
+  throw new UserError(text === undefined ? '`stage` is required' : `\`stage\` must be before or after, is ${text}`, { remedy: 'before: ahead of production; after: once it is live.' });
+}
+
+/** The digest in 64 digits; what comes with `sha256:` in front is the same. */
+export function digestOf(text: string | undefined, plan: boolean): string | undefined {
+  if (text === undefined && plan) return undefined;
+  const digest = text?.trim().replace(/^sha256:/i, '').toLowerCase();
+  if (digest !== undefined && /^[0-9a-f]{64}$/.test(digest)) return digest;
+  throw new UserError(text === undefined ? '`digest` is required: a sign-off is of one artefact' : '`digest` must be 64 hexadecimal digits', {
+    remedy: 'Pass the digest that the build has put out: `digest: ${{ needs.build.outputs.digest }}`.',
+  });
+}
+
+export async function sourceOf({ signOff }: RunContext): Promise<SignOffSource> {
+  if (signOff === undefined) throw new UserError('GitHub cannot be asked here', { remedy: 'Run the action, or the command line with GITHUB_TOKEN.' });
+  return signOff();
 }

@@ -6,7 +6,8 @@ import { rolesOf, type Policy } from '../signoff/policy.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { Stage, Verdict } from '../signoff/verdict.js';
 import type { RunContext } from './run-context.js';
-import { reportVerdicts } from './signoff-report.js';
+import { signoffByIssue } from './signoff-issue.js';
+import { digestOf, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
 
 export interface SignOffOptions {
   /** `before` production or `after` it has gone live. */
@@ -17,6 +18,13 @@ export interface SignOffOptions {
   readonly digest?: string | undefined;
   /** The run whose approvals count; without it the run that asks. */
   readonly run?: string | undefined;
+  /** Sign-off by issue: `open`, `comment` or `verify`. */
+  readonly issue?: string | undefined;
+  readonly issueNumber?: string | undefined;
+  /** What is released: the tag. */
+  readonly release?: string | undefined;
+  /** File name of the workflow that starts when all have signed. */
+  readonly workflow?: string | undefined;
 }
 
 /**
@@ -25,6 +33,7 @@ export interface SignOffOptions {
  * @throws UserError when a role has not signed, or it is not known.
  */
 export async function signoff(context: RunContext, options: SignOffOptions): Promise<void> {
+  if (options.issue !== undefined) return signoffByIssue(context, options);
   const started = performance.now();
   const stage = stageOf(options.stage);
   const policy = context.config.signOff;
@@ -44,26 +53,6 @@ export async function signoff(context: RunContext, options: SignOffOptions): Pro
   const verdicts = await context.reporter.group(`Sign-off ${stage} ${context.environmentName}`, () =>
     unknownUnless(asked, stage, () => (context.plan ? setUp(source, policy, stage, asked) : gate(source, policy, { stage, role, run: options.run }))));
   reportVerdicts(context, verdicts, { digest, started });
-}
-
-export function stageOf(text: string | undefined): Stage {
-  if (text === 'before' || text === 'after') return text;
-  throw new UserError(text === undefined ? '`stage` is required' : `\`stage\` must be before or after, is ${text}`, { remedy: 'before: ahead of production; after: once it is live.' });
-}
-
-/** The digest in 64 digits; what comes with `sha256:` in front is the same. */
-export function digestOf(text: string | undefined, plan: boolean): string | undefined {
-  if (text === undefined && plan) return undefined;
-  const digest = text?.trim().replace(/^sha256:/i, '').toLowerCase();
-  if (digest !== undefined && /^[0-9a-f]{64}$/.test(digest)) return digest;
-  throw new UserError(text === undefined ? '`digest` is required: a sign-off is of one artefact' : '`digest` must be 64 hexadecimal digits', {
-    remedy: 'Pass the digest that the build has put out: `digest: ${{ needs.build.outputs.digest }}`.',
-  });
-}
-
-export async function sourceOf({ signOff }: RunContext): Promise<SignOffSource> {
-  if (signOff === undefined) throw new UserError('GitHub cannot be asked here', { remedy: 'Run the action, or the command line with GITHUB_TOKEN.' });
-  return signOff();
 }
 
 async function setUp(source: SignOffSource, policy: Policy, stage: Stage, roles: readonly string[]): Promise<Verdict[]> {

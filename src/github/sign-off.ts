@@ -3,6 +3,7 @@ import { environmentOfRole, type EnvironmentFacts, type MemberOf, type Membershi
 import { memberKey, memberLookup, type SignOffSource } from '../signoff/source.js';
 import type { GitHubApi } from './api.js';
 import { GitHubError } from './api-error.js';
+import { issueSource } from './sign-off-issues.js';
 import { signOffRoutes as routes } from './sign-off-routes.js';
 
 export interface SignOffAccess {
@@ -40,6 +41,7 @@ export function signOffSource(access: SignOffAccess): SignOffSource {
       };
     },
     members: (logins, teams) => membersOf(access.members ?? api, logins, teams),
+    issues: issueSource(api),
   };
 }
 

@@ -137,7 +137,7 @@ function readArguments(settings: Settings): Arguments {
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
-    stage: input('stage'), role: input('role'), run: input('run'),
+    stage: input('stage'), role: input('role'), run: input('run'), issue: input('issue'), issueNumber: input('issue-number'), workflow: input('workflow'),
     forceRenewal: input('force-renewal') === 'true', proveRenewal: input('prove-renewal') === 'true',
   };
 }
@@ -151,10 +151,14 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
-  if (name === 'preflight' || name === 'server' || name === 'certbot' || name === 'signoff') return;
+  if (name === 'preflight' || name === 'server' || name === 'certbot') return;
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);
+    return;
+  }
+  if (name === 'signoff') {
+    core.setOutput('issue-number', String(outputs.issue ?? ''));
     return;
   }
   if (name === 'build') {

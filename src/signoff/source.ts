@@ -1,3 +1,4 @@
+import type { CommentFacts, IssueFacts, PermissionOf } from './issue-facts.js';
 import type { EnvironmentFacts, GateFacts, MemberOf, Membership, RunFacts } from './facts.js';
 
 /** What the rules ask of GitHub and do there, without requests and tokens: src/github/sign-off.ts. All may throw a UserError. */
@@ -11,6 +12,22 @@ export interface SignOffSource {
   gate(id: number): Promise<Pick<GateFacts, 'run' | 'reviews' | 'jobs' | 'waiting'>>;
   /** Whether these people are in these teams. What cannot be told is an answer too. */
   members(logins: readonly string[], teams: readonly string[]): Promise<MemberOf>;
+  readonly issues: IssueSource;
+}
+
+/** Go-live issues. */
+export interface IssueSource {
+  /** Open ones that the job's own token has opened. */
+  open(): Promise<readonly IssueFacts[]>;
+  get(issue: number): Promise<IssueFacts>;
+  comments(issue: number): Promise<readonly CommentFacts[]>;
+  permissions(logins: readonly string[]): Promise<PermissionOf>;
+  create(title: string, body: string): Promise<IssueFacts>;
+  rewrite(issue: number, body: string): Promise<void>;
+  close(issue: number): Promise<void>;
+  comment(issue: number, body: string): Promise<void>;
+  /** Starts a workflow; returns the address of its run, where GitHub tells it. */
+  dispatch(workflow: string, ref: string, inputs: Readonly<Record<string, string>>): Promise<string | undefined>;
 }
 
 /** Answers by login and team, looked up once for the rules, which wait for nothing. */

@@ -1,0 +1,160 @@
+import { UserError } from '../evidence/errors.js';
+import { commandsOf } from '../signoff/issue-commands.js';
+import { WRITER, type CommentFacts, type IssueFacts, type PeopleFacts } from '../signoff/issue-facts.js';
+import { claimOf, recordsOf, type Opening, type Records } from '../signoff/issue-records.js';
+import { readIssue, type IssueState } from '../signoff/issue-state.js';
+import { answersText, issueBody, issueTitle, openingText, startedText } from '../signoff/issue-text.js';
+import { rolesOf, type Policy } from '../signoff/policy.js';
+import type { SignOffSource } from '../signoff/source.js';
+import type { Verdict } from '../signoff/verdict.js';
+import type { RunContext } from './run-context.js';
+import type { SignOffOptions } from './signoff.js';
+import { addTable, digestOf, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
+
+/**
+ * Sign-off by issue, for repositories whose environments can have no reviewers. The signatures are the comments of people;
+ * how they stand is read from them each time, and kept nowhere else.
+ * @throws UserError when the issue cannot be relied on, or, with `verify`, a role has not signed.
+ */
+export async function signoffByIssue(context: RunContext, options: SignOffOptions): Promise<void> {
+  const policy = context.config.signOff;
+  if (policy === undefined || rolesOf(policy).length === 0) {
+    throw new UserError('slipway.yml names nobody who signs', { remedy: 'Name the roles under sign-off, or leave the sign-off by issue out.' });
+  }
+  const source = await sourceOf(context);
+  switch (options.issue) {
+    case 'open': return openIssue(context, { source, policy }, options);
+    case 'comment': return answerComments(context, { source, policy }, options);
+    case 'verify': return verifyIssue(context, { source, policy }, options);
+    default: throw new UserError(`\`issue\` must be open, comment or verify, is ${options.issue ?? ''}`);
+  }
+}
+
+interface World {
+  readonly source: SignOffSource;
+  readonly policy: Policy;
+}
+
+async function openIssue(context: RunContext, { source, policy }: World, options: SignOffOptions): Promise<void> {
+  const nobody = rolesOf(policy).filter(({ role }) => role.users.length === 0 && role.teams.length === 0).map(({ role }) => role.role);
+  if (nobody.length > 0) {
+    throw new UserError(`slipway.yml does not say who may sign for ${nobody.join(', ')}`, { remedy: 'Name users or teams for each role in sign-off: in an issue nobody else decides that.' });
+  }
+  const digest = digestOf(options.digest, false) ?? '';
+  const release = releaseOf(options.release);
+  const id = options.run === undefined ? source.runId : Number(options.run);
+  if (id === undefined || !Number.isSafeInteger(id)) throw new UserError('it is not known which run has built the release', { remedy: 'Pass its id as `run`.' });
+  const { commit } = await source.run(id);
+  const opening: Opening = { app: context.config.app, environment: context.environmentName, release, digest, run: id, commit };
+  const about = { opening, run: context.author.run.replace(/\d+$/, String(id)) };
+  const known = (await source.issues.open()).filter(({ body, login, pull }) => {
+    const claim = claimOf(body);
+    return login === WRITER && !pull && claim?.release === release && claim.app === opening.app && claim.environment === opening.environment;
+  });
+  const found = known.find(({ body }) => claimOf(body)?.digest === digest);
+  if (context.plan) {
+    context.outputs.outcome = found === undefined ? `would open ${issueTitle(opening)}` : `${issueTitle(opening)} is issue ${found.number}`;
+    return;
+  }
+  const issue = found ?? await source.issues.create(issueTitle(opening), issueBody(about, policy, []));
+  context.outputs.issue = issue.number;
+  // A run that died after it had opened the issue has left it without its record.
+  if (found === undefined || recordsOf(await source.issues.comments(issue.number)).opening === undefined) {
+    await source.issues.comment(issue.number, openingText(opening, policy));
+  }
+  for (const older of known.filter(({ number }) => number !== issue.number)) {
+    await source.issues.comment(older.number, `The release was built anew: see #${issue.number}. What was signed here was another artefact, and counts for that alone.`);
+    await source.issues.close(older.number);
+  }
+  context.outputs.outcome = `${found === undefined ? 'opened' : 'found'} ${issue.url}`;
+  context.reporter.step(context.environmentName, context.outputs.outcome);
+}
+
+async function answerComments(context: RunContext, world: World, options: SignOffOptions): Promise<void> {
+  const { source, policy } = world;
+  const issue = await source.issues.get(numberOf(options.issueNumber));
+  context.outputs.issue = issue.number;
+  const claim = claimOf(issue.body);
+  const { app } = context.config;
+  const reading = issue.pull || issue.login !== WRITER || !issue.open ? undefined : await read(world, issue);
+  if (reading === undefined || (reading.opening ?? claim)?.app !== app || (reading.opening ?? claim)?.environment !== context.environmentName) {
+    context.outputs.outcome = `issue ${issue.number} is no open go-live issue of ${app} for ${context.environmentName}: nothing was done`;
+    return;
+  }
+  const { state, opening, records } = reading;
+  if (opening === undefined || state === undefined) throw new UserError(UNRECORDED, { remedy: REOPEN });
+  addTable(context, state.verdicts, opening.digest);
+  const signed = state.verdicts.filter((verdict) => verdict.state === 'approved').length;
+  context.outputs.outcome = `${signed} of ${state.verdicts.length} roles signed off in issue ${issue.number}`;
+  if (context.plan) return;
+  if (state.answers.length > 0) await source.issues.comment(issue.number, answersText(state.answers));
+  const body = issueBody({ opening, run: issue.url.replace(/\/issues\/\d+$/, `/actions/runs/${opening.run}`) }, policy, state.verdicts);
+  if (body !== issue.body) await source.issues.rewrite(issue.number, body);
+  const { complete } = state;
+  if (complete === undefined || options.workflow === undefined) return;
+  if (records.started.some(({ approvals }) => approvals.join() === complete.join())) return;
+  const url = await source.issues.dispatch(options.workflow, opening.release, {
+    issue: String(issue.number), release: opening.release, digest: opening.digest, run: String(opening.run),
+  });
+  await source.issues.comment(issue.number, startedText(options.workflow, { approvals: [...complete], url: url ?? '' }));
+  context.outputs.outcome += `; ${options.workflow} was started`;
+}
+
+async function verifyIssue(context: RunContext, world: World, options: SignOffOptions): Promise<void> {
+  const started = performance.now();
+  const stage = stageOf(options.stage);
+  const digest = digestOf(options.digest, false) ?? '';
+  const release = releaseOf(options.release);
+  const issue = await world.source.issues.get(numberOf(options.issueNumber));
+  context.outputs.issue = issue.number;
+  const roles = rolesOf(world.policy, stage).map(({ role }) => role.role);
+  const none = (state: Verdict['state'], observed: string, remedy: string): Verdict[] => roles.map((role) => ({ role, stage, state, status: 'fail', observed, remedy }));
+  const verdicts = async (): Promise<readonly Verdict[]> => {
+    if (issue.pull || issue.login !== WRITER) return none('void', `issue ${issue.number} was not opened by Slipway`, REOPEN);
+    if (!issue.open) return none('void', `issue ${issue.number} is closed: the release was taken back, or built anew`, 'Open it again when that was a mistake.');
+    const { opening, state } = await read(world, issue);
+    if (opening === undefined || state === undefined) return none('void', UNRECORDED, REOPEN);
+    if (opening.digest !== digest) return none('forged', `issue ${issue.number} is about the artefact ${opening.digest.slice(0, 12)}, and this run would release ${digest.slice(0, 12)}`, 'Release what was signed, or let this be signed.');
+    if (opening.release !== release || opening.app !== context.config.app || opening.environment !== context.environmentName) {
+      return none('void', `issue ${issue.number} is about ${opening.app} ${opening.release} for ${opening.environment}`, 'Name the issue of this release.');
+    }
+    return state.verdicts.filter((verdict) => verdict.stage === stage);
+  };
+  reportVerdicts(context, await context.reporter.group(`Sign-off ${stage} ${context.environmentName}, issue ${issue.number}`, verdicts), { digest, started });
+}
+
+const UNRECORDED = "the comment that says which artefact is signed is not there, or was changed: what was signed is not known";
+const REOPEN = 'Close the issue, and let the release open a new one.';
+
+interface Reading {
+  readonly opening: Records['opening'];
+  readonly records: Records;
+  readonly state: IssueState | undefined;
+}
+
+async function read({ source, policy }: World, issue: IssueFacts): Promise<Reading> {
+  const comments = await source.issues.comments(issue.number);
+  const records = recordsOf(comments);
+  const { opening } = records;
+  if (opening === undefined) return { opening, records, state: undefined };
+  return { opening, records, state: readIssue({ comments, records, opening }, policy, await peopleOf(source, policy, comments, opening)) };
+}
+
+async function peopleOf(source: SignOffSource, policy: Policy, comments: readonly CommentFacts[], opening: Opening): Promise<PeopleFacts> {
+  const logins = [...new Set(comments.filter(({ body, bot, login }) => !bot && login !== WRITER && commandsOf(body).length > 0).map(({ login }) => login))];
+  const teams = [...new Set(rolesOf(policy).flatMap(({ role }) => role.teams))];
+  const [permissionOf, memberOf, run] = await Promise.all([source.issues.permissions(logins), source.members(logins, logins.length === 0 ? [] : teams), source.run(opening.run)]);
+  if (run.commit !== opening.commit) throw new UserError(`run ${opening.run} has not built ${opening.commit.slice(0, 7)}, as the issue says`, { remedy: REOPEN });
+  return { permissionOf, memberOf, initiators: run.initiators };
+}
+
+function numberOf(text: string | undefined): number {
+  if (text !== undefined && /^[1-9]\d{0,9}$/.test(text.trim())) return Number(text);
+  throw new UserError(text === undefined ? '`issue-number` is required' : '`issue-number` must be a number', { remedy: 'In a workflow on issue_comment: `issue-number: ${{ github.event.issue.number }}`.' });
+}
+
+/** Names that git itself allows for a tag: it also names what is started. */
+function releaseOf(text: string | undefined): string {
+  if (text !== undefined && text.length <= 200 && !/[\s~^:?*[\\\u0000-\u001f\u007f]|\.\.|^[-/]|\/$/.test(text)) return text;
+  throw new UserError(text === undefined ? '`release` is required: the tag that is signed off' : '`release` is no name of a tag', { remedy: 'In a workflow on a tag: `release: ${{ github.ref_name }}`.' });
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { keyOfIssue } from '../watch/alarms.js';
+import type { AlarmBoard } from '../watch/board.js';
+import type { GitHubApi, Route, Write } from './api.js';
+
+/** By this label people find the issues of `watch`, and `watch` finds them again. */
+const LABEL = 'slipway-watch';
+
+const issue = z.object({
+  number: z.number(), html_url: z.string(), title: z.string(), body: z.string().nullish(), pull_request: z.object({}).nullish(),
+  user: z.object({ login: z.string(), type: z.string().optional() }).nullable(),
+});
+const PATH = '/repos/{owner}/{repo}/issues';
+
+export const alarmRoutes = {
+  list: { path: PATH, what: 'the open issues of watch', permission: 'issues: read', answer: issue },
+} as const satisfies Record<string, Route<unknown>>;
+
+export const alarmWrites = {
+  open: { method: 'POST', path: PATH, what: 'what came of it (open an issue)', does: 'open an issue', permission: 'issues: write', answer: issue, repeatable: false },
+  change: { method: 'PATCH', path: `${PATH}/{issue_number}`, what: 'what came of it (change an issue)', does: 'change an issue', permission: 'issues: write', answer: issue, repeatable: true },
+  comment: {
+    method: 'POST', path: `${PATH}/{issue_number}/comments`, what: 'what came of it (comment on an issue)', does: 'take a comment', permission: 'issues: write',
+    answer: z.object({ id: z.number() }), repeatable: false,
+  },
+} as const satisfies Record<string, Write<unknown>>;
+
+/** @throws GitHubError from each of its functions; a missing permission is named. */
+export function alarmBoard(api: GitHubApi): AlarmBoard {
+  return {
+    open: async () => {
+      const issues = await api.list(alarmRoutes.list, {}, { state: 'open', labels: LABEL });
+      // Anybody may write a body with our mark in it: only what a token like ours has opened counts.
+      return issues.flatMap(({ number, title, body, user, pull_request: pull }) => {
+        const key = keyOfIssue(body);
+        return key === undefined || user?.type !== 'Bot' || (pull !== null && pull !== undefined) ? [] : [{ number, key, title, body: body ?? '' }];
+      });
+    },
+    apply: async (change) => {
+      if (change.do === 'open') return (await api.send(alarmWrites.open, {}, { title: change.title, body: change.body, labels: [LABEL] })).html_url;
+      const path = { issue_number: change.number };
+      if (change.comment !== undefined) await api.send(alarmWrites.comment, path, { body: change.comment });
+      const body = change.do === 'close' ? { state: 'closed', state_reason: 'completed' } : { title: change.title, body: change.body };
+      return (await api.send(alarmWrites.change, path, body)).html_url;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { UserError } from '../evidence/errors.js';
+import type { Unknown } from '../signoff/facts.js';
+import { LABEL, WRITER, type IssueFacts } from '../signoff/issue-facts.js';
+import type { IssueSource } from '../signoff/source.js';
+import type { GitHubApi } from './api.js';
+import { GitHubError } from './api-error.js';
+import { signOffRoutes as routes, signOffWrites as writes } from './sign-off-routes.js';
+
+type Issue = Awaited<ReturnType<typeof anIssue>>;
+
+/** Go-live issues, of GitHub's API. */
+export function issueSource(api: GitHubApi): IssueSource {
+  return {
+    open: async () => (await api.list(routes.issues, {}, { state: 'open', labels: LABEL, creator: WRITER })).map(issueFacts),
+    get: async (issue) => issueFacts(await anIssue(api, issue)),
+    comments: async (issue) => (await api.list(routes.comments, { issue_number: issue })).map(({ id, user, performed_via_github_app: app, body = '', created_at: created, updated_at: updated }) => ({
+      // A deleted account is nobody.
+      id, login: user?.login ?? 'ghost', bot: user === null || user.type !== 'User', app: app?.name, body, created, updated,
+    })),
+    permissions: async (logins) => {
+      const answers = new Map(await Promise.all(logins.map(async (login) => [login, await permissionOf(api, login)] as const)));
+      return (login) => answers.get(login) ?? { problem: `nobody has asked what ${login} may do` };
+    },
+    create: async (title, body) => issueFacts(await api.send(writes.open, {}, { title, body, labels: [LABEL] })),
+    rewrite: async (issue, body) => void await api.send(writes.change, { issue_number: issue }, { body }),
+    close: async (issue) => void await api.send(writes.change, { issue_number: issue }, { state: 'closed', state_reason: 'not_planned' }),
+    comment: async (issue, body) => void await api.send(writes.comment, { issue_number: issue }, { body }),
+    dispatch: async (workflow, ref, inputs) => (await api.send(writes.dispatch, { workflow_id: workflow }, { ref, inputs, return_run_details: true }))?.html_url,
+  };
+}
+
+function anIssue(api: GitHubApi, issue: number) {
+  return api.get(routes.issue, { issue_number: issue });
+}
+
+function issueFacts({ number, html_url: url, state, user, body, pull_request: pull }: Issue): IssueFacts {
+  return { number, url, open: state === 'open', login: user?.login ?? 'ghost', body: body ?? '', pull: pull !== undefined && pull !== null };
+}
+
+async function permissionOf(api: GitHubApi, username: string): Promise<string | Unknown> {
+  try {
+    return (await api.get(routes.permission, { username })).permission;
+  } catch (error) {
+    if (error instanceof GitHubError && error.status === 404) return 'none';
+    if (!(error instanceof UserError)) throw error;
+    return { problem: error.message, remedy: error.remedy };
+  }
+}
