@@ -40,6 +40,23 @@ export const steps = {
   'rollback.target': 'proves files, environment and installs of the target before anything stops',
   'rollback.switch': 'makes the target active with its own environment file, restarts the services in order and asks for health',
   'rollback.budget': 'measures the time against `rollback-budget` and warns when over',
+  'certbot.certificate': 'has a certificate issued for all names, extends one, or leaves a good one alone; the running site stays as it is when that fails',
+  'certbot.site': 'brings the site anew once the certificate is there, so that nginx serves it',
+  'certbot.timer': 'sees that a timer renews and that a hook reloads nginx',
+  'certbot.renewal': 'proves the renewal with `certbot renew --dry-run`',
+  'server.system': 'refuses systems whose packages are not known, before anything is done',
+  'server.packages': 'installs what Slipway works with; like each step of `server` it asks first, changes only what differs, asks again, and with `--plan` only shows the difference',
+  'server.user': 'makes the deploy user, whose key may log in',
+  'server.folders': 'makes the root folder of the app and `server.folders`, with owner and mode',
+  'server.updates': 'installs unattended-upgrades and switches on security updates by themselves; a restart only where `server.reboot-at` says so',
+  'server.journal-limit': 'limits the journal to `server.journal-size`',
+  'server.nginx': 'installs nginx, lets it run and start at boot, hides its version, takes away the untouched page of the package',
+  'server.node': 'installs the major version of Node.js that `server.node` names',
+  'server.pm2': 'installs PM2, lets it start at boot as the deploy user, has its logs rotated',
+  'server.log-rotation': 'writes rules of logrotate for the logs of the app and of nginx, and sees to the timer',
+  'harden.firewall': 'lets in SSH, then http, https and `allow`, and denies the rest; the host takes it back unless a new login proves it',
+  'harden.sshd': 'keys only, no root, few tries, as a drop-in that is read back; the host takes it back unless a new login proves it',
+  'harden.ban': 'installs fail2ban with jails for sshd and nginx; the address of the run and `ban-ignore` are never banned',
 };
 
 /** The rows of docs/requirements.csv as objects by column name. */

@@ -106,7 +106,7 @@ export const page: readonly PageCheck[] = [
     // Observatory: −25 without.
     ...base, id: 'preflight.tls.csp',
     title: 'The start page has a Content-Security-Policy',
-    requirement: ['TL-06'],
+    requirement: ['TL-06', 'SM-22'],
     remedy: "Set `site.content-security-policy`, beginning with: default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'. Try it as Content-Security-Policy-Report-Only first.",
     run: ({ page: read }) => (read?.html !== true ? undefined : header(read.headers['content-security-policy'], () => true, 'a policy')),
   },
@@ -114,7 +114,7 @@ export const page: readonly PageCheck[] = [
     // Observatory: −20 for unsafe-inline in script-src and for insecure schemes, −10 for unsafe-eval.
     ...base, id: 'preflight.tls.csp-scripts',
     title: 'The Content-Security-Policy keeps foreign scripts out',
-    requirement: ['TL-06'],
+    requirement: ['TL-06', 'SM-22'],
     remedy: "Name where scripts come from, without 'unsafe-inline', 'unsafe-eval', *, https:, http: or data:; scripts within the page get a nonce or a hash.",
     run({ page: read }) {
       const policy = read?.headers['content-security-policy'];
