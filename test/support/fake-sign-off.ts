@@ -88,7 +88,7 @@ export class FakeSignOff {
     },
     '/collaborators/{username}/permission': ({ username = '' }) => {
       const permission = this.people.get(username);
-      return permission === undefined ? error(404, `${username} is not a user`) : { status: 200, body: like('/collaborators/{username}/permission', undefined, { permission, role_name: permission, user: { login: username } }) };
+      return permission === undefined ? error(404, `${username} is not a user`) : { status: 200, body: like('/collaborators/{username}/permission', undefined, { permission, role_name: permission, user: { login: username, role_name: permission } }) };
     },
     '/issues': (_, query) => list(this.issues.filter(({ state, labels, login }) =>
       (query.get('state') === 'all' || state === (query.get('state') ?? 'open')) && (query.get('labels') ?? '').split(',').filter(Boolean).every((label) => labels.includes(label))

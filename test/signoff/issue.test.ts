@@ -1,0 +1,349 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { FakeGitHub } from '../support/fake-github.js';
+import { BOT, type FakeComment } from '../support/fake-sign-off.js';
+import { DIGEST, run, RUN, type Outcome, type Situation } from './support.js';
+
+const ROLES = { before: [{ role: 'lead', users: ['ann', 'lea'] }, { role: 'qa', users: ['bob', 'ann'], teams: ['acme/qa'] }], after: [{ role: 'support', users: ['sue'] }] };
+const SHORT = DIGEST.slice(0, 12);
+
+let fake: FakeGitHub;
+beforeEach(async () => {
+  fake = await FakeGitHub.start();
+  fake.runs.push({ id: RUN, workflow: 7, event: 'push', branch: 'v1.1.0', sha: fake.commit('Release', 'dora'), actor: 'dora' });
+  for (const login of ['ann', 'bob', 'lea', 'sue', 'dora']) fake.signOff.people.set(login, 'write');
+  await open();
+});
+afterEach(async () => {
+  await fake.stop();
+  expect(fake.faults).toEqual([]);
+});
+
+const act = (issue: string, rest: Situation = {}): Promise<Outcome> =>
+  run(fake, { config: ROLES, ...rest, options: { issue, issueNumber: '1', release: 'v1.1.0', ...rest.options } });
+const open = (rest: Situation = {}): Promise<Outcome> => act('open', rest);
+/** What the workflow on issue_comment does. */
+const heard = (rest: Situation = {}): Promise<Outcome> => act('comment', { ...rest, options: { workflow: 'production.yml', ...rest.options } });
+const say = (login: string, body: string, rest: Partial<FakeComment> = {}): FakeComment => fake.signOff.say(1, login, body, rest);
+const body = (): string => fake.signOff.issues[0]!.body;
+const bots = (): string[] => fake.signOff.comments.filter(({ login }) => login === BOT).map((comment) => comment.body);
+const last = (): string => bots().at(-1)!;
+/** State and status of each role before production, as the production run finds them. */
+const verified = async (rest: Situation = {}): Promise<Record<string, string>> =>
+  Object.fromEntries((await act('verify', rest)).records.map(({ subject, status, data }) => [subject, `${String(data?.['state'])}: ${status}`]));
+const SIGNED = { lead: 'approved: pass', qa: 'approved: pass' };
+const sign = (): FakeComment[] => [say('lea', `/approve lead ${SHORT}`), say('bob', `/approve qa ${SHORT}`)];
+
+describe('the go-live issue', () => {
+  test('has a box for each role, the artefact, and how to sign; it calls the people', () => {
+    expect(fake.signOff.issues).toMatchObject([{ title: 'Go-live of shop v1.1.0', labels: ['go-live'] }]);
+    expect(body()).toContain(DIGEST);
+    for (const role of ['lead', 'qa', 'support']) expect(body()).toContain(`- [ ] **${role}**:`);
+    expect(body()).toContain(`/approve <role> ${SHORT}`);
+    expect(bots()).toEqual([expect.stringContaining('@ann @lea @bob @acme/qa @sue')]);
+  });
+
+  test('is opened once for an artefact, and its record is made up for when a run died in between', async () => {
+    fake.signOff.comments = [];
+    const { outputs } = await open();
+    expect(outputs).toMatchObject({ issue: 1, outcome: 'found https://github.com/acme/shop/issues/1' });
+    await open();
+    expect([fake.signOff.issues.length, bots().length]).toEqual([1, 1]);
+  });
+
+  test('of an artefact that was built anew is another one, and the old one is closed', async () => {
+    sign();
+    await open({ options: { digest: 'ab'.repeat(32) } });
+    expect(fake.signOff.issues.map(({ state }) => state)).toEqual(['closed', 'open']);
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+    expect(await verified({ options: { issueNumber: '2', digest: 'ab'.repeat(32) } })).toEqual({ lead: 'missing: fail', qa: 'missing: fail' });
+  });
+
+  test('is not opened while nobody is named who may sign', async () => {
+    const { error } = await open({ config: { before: ['lead'] } });
+    expect(error?.message).toBe('slipway.yml does not say who may sign for lead');
+  });
+
+  test.each(['v1 && x', '-v1', 'a..b', 'v1\nv2', 'v1:x'])('is not opened for the release %j', async (release) => {
+    expect((await open({ options: { release } })).error?.message).toBe('`release` is no name of a tag');
+  });
+
+  test('of a tag with marks of HTML in it keeps its record whole', async () => {
+    await open({ options: { release: 'v2-->$(id)`"<b>' } });
+    fake.signOff.say(2, 'bob', `/approve qa ${SHORT}`);
+    expect(await verified({ options: { issueNumber: '2', release: 'v2-->$(id)`"<b>' } })).toMatchObject({ qa: 'approved: pass' });
+    expect(fake.signOff.issues[1]!.body).not.toContain('<b>');
+  });
+
+  test('changes nothing with plan', async () => {
+    await open({ plan: true, options: { release: 'v9' } });
+    sign();
+    await heard({ plan: true });
+    expect([fake.signOff.issues.length, bots().length, fake.signOff.dispatches.length]).toEqual([1, 1, 0]);
+  });
+});
+
+describe('an approval', () => {
+  test('by somebody of the role, of the right artefact, is counted: the box is ticked, a record is written', async () => {
+    const { created } = say('bob', `All good.\n\n/approve qa ${SHORT}\n`);
+    await heard();
+    expect(body()).toContain(`- [x] **qa**: approved by bob (${created})`);
+    expect(last()).toContain('✅ counted **qa**: approved by bob');
+    expect(await verified()).toEqual({ lead: 'missing: fail', qa: 'approved: pass' });
+  });
+
+  test('of all roles passes the production run, with who and when in the evidence', async () => {
+    const [, { created }] = sign() as [FakeComment, FakeComment];
+    const { error, records } = await act('verify');
+    expect(error).toBeUndefined();
+    expect(records[1]).toMatchObject({ id: 'signoff.before.qa', data: { login: 'bob', seen: created, digest: DIGEST, state: 'approved' } });
+  });
+
+  test('by a member of a team of the role is counted', async () => {
+    fake.signOff.teams.set('acme/qa', ['dan']);
+    fake.signOff.people.set('dan', 'write');
+    say('dan', `/approve qa ${SHORT}`);
+    expect(await verified({ members: true })).toMatchObject({ qa: 'approved: pass' });
+  });
+
+  test.each<[string, string, string, string, RegExp]>([
+    ['of another artefact', 'bob', '/approve qa ab12cd34', 'forged', /bob approved another artefact/],
+    ['by somebody who is not of the role', 'sue', `/approve qa ${SHORT}`, 'not-allowed', /sue may not sign for qa/],
+    ['by a stranger', 'mallory', `/approve qa ${SHORT}`, 'not-allowed', /mallory may not write to this repository/],
+    ['that names too few digits', 'bob', `/approve qa ${DIGEST.slice(0, 6)}`, 'missing', /at least 7 hexadecimal digits/],
+    ['that names no artefact', 'bob', '/approve qa', 'missing', /names no digest/],
+    ['by a program', 'helper[bot]', `/approve qa ${SHORT}`, 'not-allowed', /is no person but a program/],
+  ])('%s is refused, and said so', async (_, login, text, state, words) => {
+    fake.signOff.teams.set('acme/qa', []);
+    say(login, text);
+    await heard({ members: true });
+    expect(last()).toMatch(/🚫 not counted/);
+    expect(last()).toMatch(words);
+    expect(body()).toContain('- [ ] **qa**');
+    expect(await verified({ members: true })).toMatchObject({ qa: `${state}: fail` });
+  });
+
+  test('written through an app is refused', async () => {
+    say('bob', `/approve qa ${SHORT}`, { app: 'chat-bridge' });
+    expect(await verified()).toMatchObject({ qa: 'not-allowed: fail' });
+  });
+
+  test('by somebody of the role who may only read is refused', async () => {
+    fake.signOff.people.set('bob', 'read');
+    say('bob', `/approve qa ${SHORT}`);
+    expect(await verified()).toMatchObject({ qa: 'not-allowed: fail' });
+  });
+
+  test('by the one who started the release is refused, unless the configuration says so', async () => {
+    fake.runs[0]!.actor = 'bob';
+    say('bob', `/approve qa ${SHORT}`);
+    expect(await verified()).toMatchObject({ qa: 'initiator: fail' });
+    expect(await verified({ config: { ...ROLES, initiator: true } })).toMatchObject({ qa: 'approved: pass' });
+  });
+
+  test('by one person for two roles is refused for the second, unless the configuration says so', async () => {
+    say('ann', `/approve lead ${SHORT}\n/approve qa ${SHORT}`);
+    expect(await verified()).toEqual({ lead: 'approved: pass', qa: 'same-person: fail' });
+    expect(await verified({ config: { ...ROLES, distinct: false } })).toEqual(SIGNED);
+  });
+
+  test('that was changed afterwards is refused, whatever it says now', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    fake.signOff.edit(second, `/approve qa ${SHORT} `);
+    expect(await verified()).toMatchObject({ qa: 'edited: fail' });
+  });
+
+  test('that was counted and is changed then counts no more: the box is open again', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    await heard();
+    fake.signOff.edit(second, 'never mind');
+    await heard();
+    expect(last()).toContain('⚠️ gone **qa**: the approval of bob was changed and no longer counts');
+    expect(body()).toContain('- [ ] **qa**');
+    expect(await verified()).toMatchObject({ qa: 'edited: fail' });
+  });
+
+  test('that was counted and is deleted then counts no more, which is said once', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    await heard();
+    fake.signOff.delete(second);
+    await heard();
+    expect(last()).toContain('the approval of bob was deleted and no longer counts');
+    const before = bots().length;
+    await heard();
+    expect(bots()).toHaveLength(before);
+    expect(await verified()).toMatchObject({ qa: 'deleted: fail' });
+  });
+
+  test('after that counts again', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    await heard();
+    fake.signOff.delete(second);
+    say('bob', `/approve qa sha256:${DIGEST}`);
+    expect(await verified()).toEqual(SIGNED);
+  });
+
+  test.each([
+    ['a quotation', `> /approve qa ${SHORT}`], ['a code block', `\`\`\`\n/approve qa ${SHORT}\n\`\`\``], ['what does not show', `Hello <!--\n/approve qa ${SHORT}\n-->`], ['the middle of a line', `I would /approve qa ${SHORT}`],
+  ])('in %s is none', async (_, text) => {
+    say('bob', text);
+    expect(await verified()).toMatchObject({ qa: 'missing: fail' });
+  });
+
+  test('is not in a ticked box: what the body says is nothing', async () => {
+    fake.signOff.issues[0]!.body = body().replaceAll('- [ ]', '- [x]');
+    expect(await verified()).toEqual({ lead: 'missing: fail', qa: 'missing: fail' });
+    await heard();
+    expect(body()).toContain('- [ ] **qa**');
+  });
+});
+
+describe('a rejection', () => {
+  test('stops the release and is shown with its reason, as text', async () => {
+    sign();
+    say('bob', '/reject qa <img src=x> broken, see @all `rm -rf` $(id)');
+    await heard();
+    expect(await verified()).toEqual({ lead: 'approved: pass', qa: 'rejected: fail' });
+    expect(body()).toContain('bob rejected it: &#60;img');
+    expect(body()).not.toContain('@all');
+  });
+
+  test('is taken back by an approval after it', async () => {
+    say('bob', '/reject qa broken');
+    sign();
+    expect(await verified()).toEqual(SIGNED);
+  });
+
+  test('stays when its comment is deleted', async () => {
+    sign();
+    const rejection = say('bob', '/reject qa broken');
+    await heard();
+    fake.signOff.delete(rejection);
+    expect(await verified()).toMatchObject({ qa: 'rejected: fail' });
+  });
+
+  test('needs a reason, and somebody of the role', async () => {
+    sign();
+    say('bob', '/reject qa');
+    say('sue', '/reject qa because');
+    expect(await verified()).toEqual(SIGNED);
+  });
+});
+
+describe('the production run', () => {
+  const dispatch = { workflow: 'production.yml', ref: 'v1.1.0', inputs: { issue: '1', release: 'v1.1.0', digest: DIGEST, run: String(RUN) } };
+
+  test('is started when the last role before production has signed, and once', async () => {
+    fake.signOff.delete(sign()[1]!);
+    await heard();
+    expect(fake.signOff.dispatches).toEqual([]);
+    say('bob', `/approve qa ${SHORT}`);
+    await heard();
+    await heard();
+    expect(fake.signOff.dispatches).toEqual([dispatch]);
+    expect(last()).toContain('https://github.com/acme/shop/actions/runs/77');
+  });
+
+  test('is started again when a signature was given anew', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    await heard();
+    fake.signOff.delete(second);
+    await heard();
+    say('bob', `/approve qa ${SHORT}`);
+    await heard();
+    expect(fake.signOff.dispatches).toEqual([dispatch, dispatch]);
+  });
+
+  test('is not started by a signature that is gone before it is read', async () => {
+    const [, second] = sign() as [FakeComment, FakeComment];
+    fake.signOff.edit(second, `/approve qa ${SHORT}!`);
+    await heard();
+    expect(fake.signOff.dispatches).toEqual([]);
+  });
+
+  test('refuses another artefact than the one that was signed, another release, and an issue that was closed', async () => {
+    sign();
+    expect(await verified()).toEqual(SIGNED);
+    expect(await verified({ options: { digest: `${SHORT}${'0'.repeat(52)}` } })).toEqual({ lead: 'forged: fail', qa: 'forged: fail' });
+    expect(await verified({ options: { release: 'v1.2.0' } })).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+    fake.signOff.issues[0]!.state = 'closed';
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
+  test('refuses an issue that somebody else has opened, and one whose record was changed', async () => {
+    sign();
+    const record = fake.signOff.comments.find(({ login }) => login === BOT)!;
+    fake.signOff.edit(record, record.body);
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+    record.updated = record.created;
+    expect(await verified()).toEqual(SIGNED);
+    fake.signOff.issues[0]!.login = 'mallory';
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
+  test('takes no record that a person has written', async () => {
+    sign();
+    const record = fake.signOff.comments.find(({ login }) => login === BOT)!;
+    Object.assign(record, { login: 'mallory', type: 'User' });
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
+  test('lets the roles after going live sign in the same issue', async () => {
+    say('sue', `/approve support ${SHORT}`);
+    expect(await verified({ options: { stage: 'after' } })).toEqual({ support: 'approved: pass' });
+  });
+});
+
+describe('the workflow on comments', () => {
+  test('does nothing below a pull request, or an issue that is none of ours', async () => {
+    sign();
+    const [issue] = fake.signOff.issues;
+    for (const change of [{ pull: true }, { pull: false, login: 'mallory' }, { login: BOT, state: 'closed' }]) {
+      Object.assign(issue!, change);
+      expect((await heard()).outputs.outcome).toContain('nothing was done');
+    }
+    expect([bots().length, fake.signOff.dispatches.length]).toEqual([1, 0]);
+  });
+
+  test('answers all that was not answered in one comment, and nothing twice', async () => {
+    sign();
+    say('mallory', '/approve lead 1234567');
+    await heard();
+    const answer = bots().find((text) => text.includes('not counted'))!;
+    expect(answer.match(/^- /gm)).toHaveLength(3);
+    const before = bots().length;
+    await heard();
+    expect(bots()).toHaveLength(before);
+  });
+
+  test.each([
+    ['issues: write', 'Add `issues: write`'], ['actions: write', 'Add `actions: write`'],
+  ])('without %s names the permission to add', async (refused, words) => {
+    sign();
+    fake.refused.add(refused);
+    const { error } = await heard();
+    expect(error).toHaveProperty('remedy', expect.stringContaining(words));
+    expect(fake.signOff.dispatches).toEqual([]);
+  });
+
+  test('does not write twice what may have arrived, and writes again what GitHub refused for its rate', async () => {
+    sign();
+    fake.failures.push({ at: '/comments', times: 1, status: 403, message: 'You have exceeded a secondary rate limit.', headers: { 'retry-after': '3' } });
+    expect((await heard()).waits).toEqual([3000]);
+    expect(bots()).toHaveLength(3);
+    fake.failures.push({ at: '/dispatches', times: 1, status: 502, message: 'Server Error' });
+    say('lea', `/approve lead ${SHORT}`);
+    const { error } = await heard();
+    expect(error?.message).toBe('GitHub does not start the workflow: 502 Server Error');
+    expect(fake.requests.filter((request) => request.includes('/dispatches'))).toHaveLength(2);
+  });
+
+  test('says when the workflow to start has other inputs', async () => {
+    sign();
+    fake.signOff.inputs = ['issue'];
+    expect((await heard()).error?.message).toContain('422 Unexpected inputs provided');
+  });
+
+  test.each([[undefined, '`issue-number` is required'], ['1; rm', '`issue-number` must be a number']])('begins with no issue like %j', async (issueNumber, message) => {
+    expect((await heard({ options: { issueNumber } })).error?.message).toBe(message);
+  });
+});
