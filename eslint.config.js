@@ -31,7 +31,7 @@ const mayImport = {
   ...middle,
   commands: [...Object.keys(middle), ...below],
   // What the checks want to know is theirs to say; GitHub answers in their words.
-  github: ['checks', 'signoff', ...shared],
+  github: ['checks', 'signoff', 'watch', ...shared],
 };
 
 const zones = Object.entries(mayImport).map(([folder, allowed]) => ({

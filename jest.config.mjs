@@ -11,7 +11,7 @@ const common = {
 export default {
   testTimeout: 30_000,
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['<rootDir>/test/hosts/', '/node_modules/'] },
-    { ...common, displayName: 'hosts', testMatch: ['<rootDir>/test/hosts/**/*.test.ts'] },
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['<rootDir>/test/hosts/', '<rootDir>/test/e2e/', '/node_modules/'] },
+    { ...common, displayName: 'hosts', testMatch: ['<rootDir>/test/hosts/**/*.test.ts', '<rootDir>/test/e2e/**/*.test.ts'] },
   ],
 };

@@ -17,7 +17,7 @@ const { values } = parseArgs({ options: { out: { type: 'string', default: join(r
 const out = resolve(values.out);
 
 /** What `runs.main` and `runs.post` in the action.yml files name. */
-const entries = ['preflight', 'build', 'deploy', 'deploy-post', 'smoke', 'rollback', 'backup', 'server', 'certbot', 'signoff', 'go-live', 'go-live-post'];
+const entries = ['preflight', 'build', 'deploy', 'deploy-post', 'smoke', 'rollback', 'backup', 'server', 'certbot', 'signoff', 'watch', 'go-live', 'go-live-post'];
 
 /** ssh2 names PuTTY's agent helper, which it starts on Windows only; the program is not shipped. */
 const leftOut = ['pagent.exe'];

@@ -151,7 +151,7 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
-  if (name === 'preflight' || name === 'server' || name === 'certbot') return;
+  if (name === 'preflight' || name === 'server' || name === 'certbot' || name === 'watch') return;
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);

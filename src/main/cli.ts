@@ -135,6 +135,9 @@ export function cli(argv: readonly string[]): void {
   backupCommand('prune', 'delete what `keep` no longer wants', 'all');
   backupCommand('schedule', "give the hosts the timers of the configuration, so that they back up by themselves", 'all');
 
+  shared(program.command('watch').description('look at what is live; with GITHUB_TOKEN and GITHUB_REPOSITORY one issue per alarm is kept'))
+    .addOption(plan)
+    .action((name: string, options: Options & Arguments) => execute('watch', name, options));
   shared(program.command('status').description('what is live, and what could be gone back to'))
     .action((name: string, options: Options) => show(name, options, async (context) => print(options, await status(context), renderStatus)));
   shared(program.command('releases').description('the releases on the hosts, with their states'))

@@ -9,6 +9,7 @@ import type { RunContext } from '../commands/run-context.js';
 import { server, type ServerOptions } from '../commands/server.js';
 import { signoff, type SignOffOptions } from '../commands/signoff.js';
 import { smoke } from '../commands/smoke.js';
+import { watch } from '../commands/watch.js';
 import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
@@ -49,6 +50,7 @@ export const COMMANDS = {
   // The account's variables are looked up when certbot is run.
   certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
   signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
+  watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: (context) => watch(context) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.

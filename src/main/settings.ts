@@ -15,6 +15,7 @@ import type { RunContext } from '../commands/run-context.js';
 import type { Author } from '../host/journal.js';
 import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
+import { alarmDoor } from './alarms.js';
 import { repositoryState, type GitHubAccess } from './github.js';
 import { signOffDoor } from './sign-off.js';
 
@@ -81,6 +82,7 @@ export async function makeContext(
     throw new UserError(missing.join('\n'), { remedy: 'Give them in `app-env`, or as environment variables of the step. A secret that is not passed to the job is silently empty.' });
   }
   const runnerEnv = commandEnvironment(world.processEnv);
+  const board = alarmDoor(settings.github, world);
   return {
     config: inEnvironment(config, settings.environment),
     environmentName: settings.environment,
@@ -95,6 +97,7 @@ export async function makeContext(
       config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
     }),
     signOff: signOffDoor(settings.github, { workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal }),
+    ...(board === undefined ? {} : { alarmBoard: board }),
     workspace: settings.workspace,
     reporter: world.reporter,
     redactor: world.redactor,

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Host, startHost } from '../hosts/harness.js';
+import { current, status } from '../hosts/state-of.js';
+import { workspace, type Workspace } from '../hosts/workspace.js';
+import { Act, type Run } from './act.js';
+
+const PORT = 3001;
+/** What a careless `run:` would paste into a shell. */
+const HOSTILE = `it's "bad" $(touch /tmp/slipway-e2e-pwned) \`touch /tmp/slipway-e2e-pwned\` ; touch /tmp/slipway-e2e-pwned\n::set-output name=x::y`;
+
+let staging: Host;
+let production: Host;
+let work: Workspace;
+let act: Act;
+
+beforeAll(async () => {
+  act = await Act.prepare();
+  [staging, production] = await Promise.all([startHost({ publish: [PORT] }), startHost({ publish: [PORT] })]);
+  await Promise.all([staging, production].map((host) => host.run('install -d -o deploy -g deploy /srv/tiny')));
+  await production.run('touch /etc/is-production');
+  work = await workspace(production, { kind: 'tiny', port: PORT });
+  await work.configure({
+    'environments.staging.hosts': [{ address: staging.address, 'host-key': staging.hostKeyLine }],
+    'environments.staging.url': `http://127.0.0.1:${staging.published[PORT] ?? 0}`,
+    'release.build': ['head -c 16 /dev/urandom | base64 > built'],
+    'release.include': ['server.cjs', 'built', 'bad'],
+    'release.exclude': undefined,
+    smoke: [{ name: 'paying', get: '/pay', expect: { status: 200 } }],
+    'preflight.severity': { monitors: 'off', hardening: 'warn', 'repository.pushed': 'off' },
+  });
+  await work.commit({
+    'bad': 'no\n',
+    'server.cjs': `const fs = require('fs');
+const bad = fs.readFileSync('bad', 'utf8') === 'yes\\n' && fs.existsSync('/etc/is-production');
+require('http').createServer((request, response) => {
+  response.statusCode = request.url === '/pay' && bad ? 500 : 200;
+  response.end(fs.readFileSync('built', 'utf8'));
+}).listen(Number(process.env.PORT), '0.0.0.0');
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
+`,
+    '.github/workflows/release.yml': Act.caller('release.yml').replace(/ {4}with:\n {6}node-version: '22'\n/, ''),
+    '.github/workflows/rollback.yml': Act.caller('rollback.yml'),
+  });
+}, 900_000);
+
+afterAll(async () => {
+  await Promise.all([staging?.stop(), production?.stop()]);
+  await work?.remove();
+  await act?.end();
+});
+
+const secrets = (): Record<string, string> => ({ SSH_PRIVATE_KEY: production.clientKey, APP_ENV: 'GREETING=hello\n' });
+const release = (tag: string): Promise<Run> => act.run(work.folder, {
+  event: 'push', workflow: 'release.yml', secrets: secrets(),
+  payload: { ref: `refs/tags/${tag}`, ref_type: 'tag', repository: { full_name: 'acme/tiny', name: 'tiny', owner: { login: 'acme' }, default_branch: 'main' }, head_commit: { message: HOSTILE } },
+});
+const builtOn = async (host: Host): Promise<string> => (await host.run('cat /srv/tiny/current/built')).stdout;
+const reportOf = (run: Run): string => {
+  const name = Object.keys(run.artifacts).find((artifact) => artifact.startsWith('report-'));
+  return name === undefined ? '' : readFileSync(join(run.artifacts[name]!, 'report.html'), 'utf8');
+};
+
+describe('a tag', () => {
+  test('goes to staging and then to production: the same bits, built once', async () => {
+    const run = await release('v1.0.0');
+    if (run.code !== 0) process.stderr.write(run.log);
+    expect(run.log).not.toMatch(/Job failed/);
+    expect(run.code).toBe(0);
+    expect(await builtOn(staging)).toBe(await builtOn(production));
+    expect((await status(work)).current).toBe(await current(production, work));
+    expect(Object.keys(run.artifacts).map((name) => name.replace(/-\d+$/, '')).sort()).toEqual([
+      'evidence-1-plan', 'evidence-2-build', 'evidence-3-preflight-production', 'evidence-3-preflight-staging', 'evidence-4-staging', 'evidence-7-production', 'release', 'report',
+    ]);
+    expect(reportOf(run)).toContain('tiny');
+    expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
+    for (const artifact of Object.values(run.artifacts)) {
+      for (const file of readdirSync(artifact)) expect(readFileSync(join(artifact, file), 'latin1')).not.toContain('PRIVATE KEY');
+    }
+  }, 600_000);
+});
