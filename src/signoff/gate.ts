@@ -115,7 +115,7 @@ function bypass(login: string, role: string, environment: EnvironmentFacts, { me
 }
 
 /**
- * In how many attempts the role was asked: its jobs carry the name of its environment. A job that a re-run took over counts
+ * In how many attempts the role was asked: its jobs carry the name of its environment, or of the role. A job that a re-run took over counts
  * once. Without such a job every attempt may have asked.
  */
 function timesAsked(facts: GateFacts, role: string): number {
@@ -127,7 +127,8 @@ function timesAsked(facts: GateFacts, role: string): number {
 }
 
 function jobsOf(facts: GateFacts, role: string): JobFacts[] {
-  const word = new RegExp(`(?<![a-z0-9-])${environmentOfRole(role)}(?![a-z0-9-])`, 'i');
+  // `signoff-qa` anywhere in it, or `Sign-off by qa`.
+  const word = new RegExp(`(?<![a-z0-9-])${environmentOfRole(role)}(?![a-z0-9-])|sign-?off\\b[^/]* ${role}$`, 'i');
   return facts.jobs.filter(({ name }) => word.test(name));
 }
 

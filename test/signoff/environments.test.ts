@@ -262,6 +262,14 @@ describe('a re-run', () => {
     expect(await states()).toEqual({ qa: 'approved: pass' });
   });
 
+  test('knows its jobs by what the release workflow calls them', async () => {
+    fake.signOff.jobs = [];
+    for (const name of ['release / Sign-off by qa', 'release / Sign-off by lead-qa']) fake.signOff.job(RUN, name, { attempt: 2 });
+    expect(await states()).toEqual({ qa: 'approved: pass' });
+    fake.signOff.job(RUN, 'release / Sign-off afterwards by qa', { attempt: 1 });
+    expect(await states()).toEqual({ qa: 'stale: fail' });
+  });
+
   test('needs an approval for each attempt where no job carries the name of the environment', async () => {
     fake.signOff.jobs = [];
     fake.signOff.job(RUN, 'approve qa');
