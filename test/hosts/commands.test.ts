@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Evidence } from '../../src/evidence/record.js';
 import { type Host, startHost } from './harness.js';
 import { Job, runAction, runCli } from './run-action.js';
 import { answer, current, expectNothingLeft, listing } from './state-of.js';
@@ -52,6 +53,10 @@ describe('preflight of a real host', () => {
     expect(ran.summary).toContain(`${disk!.title} | `);
     expect(ran.summary).toContain(disk!.observed);
     expect(ran.evidence.length).toBeGreaterThan(20);
+    const told = (name: string): Evidence | undefined => ran.evidence.find(({ id }) => id === `preflight.hardening.${name}`);
+    expect(told('passwords')).toMatchObject({ status: 'pass', observed: expect.stringContaining('PasswordAuthentication no') });
+    expect(told('x11-forwarding')).toMatchObject({ status: 'warn', observed: expect.stringContaining('X11Forwarding yes') });
+    expect(told('pm2-startup')).toMatchObject({ status: 'warn', observed: 'pm2-deploy.service is absent' });
     expect(await listing(host, '/srv /home/deploy', PROBED)).toBe(before);
   }, 60_000);
 
