@@ -76,8 +76,9 @@ function closures(window: WindowConfig): (time: LocalTime) => string[] {
     if (frozen !== undefined) why.push(frozen.from === frozen.to ? `${date} is frozen` : `${date} is in the freeze ${formatDates(frozen)}`);
     if (publicDays !== undefined) {
       const today = publicDays.get(date);
-      const tomorrow = holidays?.eves === true ? publicDays.get(addDays(date, 1)) : undefined;
-      if (!holidaysKnown(date)) why.push(`the public holidays of ${date.slice(0, 4)} are not known to this version, which has ${KNOWN_YEARS}`);
+      const after = holidays?.eves === true ? addDays(date, 1) : date;
+      const tomorrow = after === date ? undefined : publicDays.get(after);
+      if (!holidaysKnown(date) || !holidaysKnown(after)) why.push(`the public holidays of ${after.slice(0, 4)} are not known to this version, which has ${KNOWN_YEARS}`);
       else if (today !== undefined) why.push(`${date} is a public holiday in ${place} (${today})`);
       else if (tomorrow !== undefined) why.push(`${date} is the day before a public holiday in ${place} (${tomorrow})`);
     }
