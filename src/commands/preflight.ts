@@ -13,13 +13,15 @@ import { onEvery } from '../release/fleet.js';
 import { connect } from '../ssh/connect.js';
 import { visitDatabases } from './preflight-databases.js';
 import type { RunContext } from './run-context.js';
-import { windowFacts, windowNow } from './window.js';
+import { requireWindow, windowFacts, windowNow, type WindowChoice } from './window.js';
 
-export interface PreflightOptions {
+export interface PreflightOptions extends WindowChoice {
   /** What is to be released: `refs/tags/v1.2.3` or `v1.2.3`. */
   readonly tag?: string | undefined;
   /** Which parts to ask, commas or blanks between: repository, build, hosts. Default: all of them. */
   readonly part?: string | undefined;
+  /** Refuse to go on while the window is closed: for the first job of a release. */
+  readonly requireWindow?: boolean | undefined;
   /** Only these families; default: all of the parts. */
   readonly families?: ReadonlySet<Family> | undefined;
 }
@@ -52,6 +54,7 @@ export async function preflight(context: RunContext, options: PreflightOptions):
   const { config } = context;
   const roles = ({ role }: { role: string }): string => role;
   context.outputs.signOff = { before: (config.signOff?.before ?? []).map(roles), after: (config.signOff?.after ?? []).map(roles) };
+  if (options.requireWindow === true) await requireWindow(context, 'plan', options);
   const records = await askPreflight(context, options);
   const failed = records.filter(({ status }) => status === 'fail');
   const warned = records.filter(({ status }) => status === 'warn').length;

@@ -19,6 +19,7 @@ export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions,
   readonly digest?: string | undefined;
   readonly overrideWindow?: string | undefined;
   readonly part?: string | undefined;
+  readonly requireWindow?: boolean | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
   readonly junit?: string | undefined;

@@ -40,15 +40,15 @@ require('http').createServer((request, response) => {
 }).listen(Number(process.env.PORT), '0.0.0.0');
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
 `,
-    '.github/workflows/release.yml': Act.caller('release.yml').replace(/ {4}with:\n {6}node-version: '22'\n/, ''),
+    '.github/workflows/release.yml': Act.caller('release.yml').replace(/ {6}node-version: '22'\n/, ''),
     '.github/workflows/rollback.yml': Act.caller('rollback.yml'),
   });
 }, 900_000);
 
 afterAll(async () => {
-  await Promise.all([staging?.stop(), production?.stop()]);
-  await work?.remove();
-  await act?.end();
+  await Promise.all([staging.stop(), production.stop()]);
+  await work.remove();
+  await act.end();
 });
 
 const secrets = (): Record<string, string> => ({ SSH_PRIVATE_KEY: production.clientKey, APP_ENV: 'GREETING=hello\n' });
