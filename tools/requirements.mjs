@@ -40,6 +40,8 @@ export const steps = {
   'rollback.target': 'proves files, environment and installs of the target before anything stops',
   'rollback.switch': 'makes the target active with its own environment file, restarts the services in order and asks for health',
   'rollback.budget': 'measures the time against `rollback-budget` and warns when over',
+  signoff: 'asks GitHub who has approved this run for each role, and whether that counts: reviewers, users, teams, distinct people, initiator, bypass, re-runs; fails closed and keeps role, login, time, comment and digest',
+  'signoff.issue': 'opens the go-live issue of a release, or answers its comments; how it stands is read from the comments each time',
   'certbot.certificate': 'has a certificate issued for all names, extends one, or leaves a good one alone; the running site stays as it is when that fails',
   'certbot.site': 'brings the site anew once the certificate is there, so that nginx serves it',
   'certbot.timer': 'sees that a timer renews and that a hook reloads nginx',

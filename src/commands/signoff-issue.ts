@@ -1,4 +1,5 @@
 import { UserError } from '../evidence/errors.js';
+import { formatCount } from '../evidence/format.js';
 import { commandsOf } from '../signoff/issue-commands.js';
 import { WRITER, type CommentFacts, type IssueFacts, type PeopleFacts } from '../signoff/issue-facts.js';
 import { claimOf, recordsOf, type Opening, type Records } from '../signoff/issue-records.js';
@@ -36,6 +37,7 @@ interface World {
 }
 
 async function openIssue(context: RunContext, { source, policy }: World, options: SignOffOptions): Promise<void> {
+  const started = performance.now();
   const nobody = rolesOf(policy).filter(({ role }) => role.users.length === 0 && role.teams.length === 0).map(({ role }) => role.role);
   if (nobody.length > 0) {
     throw new UserError(`slipway.yml does not say who may sign for ${nobody.join(', ')}`, { remedy: 'Name users or teams for each role in sign-off: in an issue nobody else decides that.' });
@@ -66,11 +68,11 @@ async function openIssue(context: RunContext, { source, policy }: World, options
     await source.issues.comment(older.number, `The release was built anew: see #${issue.number}. What was signed here was another artefact, and counts for that alone.`);
     await source.issues.close(older.number);
   }
-  context.outputs.outcome = `${found === undefined ? 'opened' : 'found'} ${issue.url}`;
-  context.reporter.step(context.environmentName, context.outputs.outcome);
+  note(context, issue, started, `${found === undefined ? 'opened' : 'found'} ${issue.url}`);
 }
 
 async function answerComments(context: RunContext, world: World, options: SignOffOptions): Promise<void> {
+  const started = performance.now();
   const { source, policy } = world;
   const issue = await source.issues.get(numberOf(options.issueNumber));
   context.outputs.issue = issue.number;
@@ -85,8 +87,9 @@ async function answerComments(context: RunContext, world: World, options: SignOf
   if (opening === undefined || state === undefined) throw new UserError(UNRECORDED, { remedy: REOPEN });
   addTable(context, state.verdicts, opening.digest);
   const signed = state.verdicts.filter((verdict) => verdict.state === 'approved').length;
-  context.outputs.outcome = `${signed} of ${state.verdicts.length} roles signed off in issue ${issue.number}`;
+  context.outputs.outcome = `${signed} of ${formatCount(state.verdicts.length, 'role')} signed off in issue ${issue.number}`;
   if (context.plan) return;
+  note(context, issue, started, context.outputs.outcome);
   if (state.answers.length > 0) await source.issues.comment(issue.number, answersText(state.answers));
   const body = issueBody({ opening, run: issue.url.replace(/\/issues\/\d+$/, `/actions/runs/${opening.run}`) }, policy, state.verdicts);
   if (body !== issue.body) await source.issues.rewrite(issue.number, body);
@@ -121,6 +124,16 @@ async function verifyIssue(context: RunContext, world: World, options: SignOffOp
     return state.verdicts.filter((verdict) => verdict.stage === stage);
   };
   reportVerdicts(context, await context.reporter.group(`Sign-off ${stage} ${context.environmentName}, issue ${issue.number}`, verdicts), { digest, started });
+}
+
+/** That something was done to the issue: who has signed is said at the start of the production run. */
+function note(context: RunContext, issue: IssueFacts, started: number, observed: string): void {
+  context.outputs.outcome = observed;
+  context.reporter.evidence({
+    id: 'signoff.issue', phase: 'signoff', title: 'Go-live issue', subject: `issue ${issue.number}`, status: 'pass', observed,
+    at: context.now().toISOString(), duration: Math.round(performance.now() - started), data: { issue: issue.number, url: issue.url },
+  });
+  context.reporter.step(context.environmentName, observed);
 }
 
 const UNRECORDED = "the comment that says which artefact is signed is not there, or was changed: what was signed is not known";

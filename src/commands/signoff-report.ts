@@ -1,4 +1,5 @@
 import { UserError } from '../evidence/errors.js';
+import { formatCount } from '../evidence/format.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { Stage, Verdict } from '../signoff/verdict.js';
 import type { RunContext } from './run-context.js';
@@ -24,7 +25,7 @@ export function reportVerdicts(
   }
   addTable(context, verdicts, digest);
   const missing = verdicts.filter(({ status }) => status === 'fail');
-  const count = `${verdicts.length - missing.length} of ${verdicts.length} ${verdicts.length === 1 ? 'role' : 'roles'}`;
+  const count = `${verdicts.length - missing.length} of ${formatCount(verdicts.length, 'role')}`;
   context.outputs.outcome = verdicts.every(({ state }) => state === 'ready') ? `${count} can be asked` : `${count} signed off`;
   if (missing.length === 0) return;
   throw new UserError(

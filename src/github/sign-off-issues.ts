@@ -1,6 +1,6 @@
 import { UserError } from '../evidence/errors.js';
 import type { Unknown } from '../signoff/facts.js';
-import { LABEL, WRITER, type IssueFacts } from '../signoff/issue-facts.js';
+import { LABEL, type IssueFacts } from '../signoff/issue-facts.js';
 import type { IssueSource } from '../signoff/source.js';
 import type { GitHubApi } from './api.js';
 import { GitHubError } from './api-error.js';
@@ -11,7 +11,7 @@ type Issue = Awaited<ReturnType<typeof anIssue>>;
 /** Go-live issues, of GitHub's API. */
 export function issueSource(api: GitHubApi): IssueSource {
   return {
-    open: async () => (await api.list(routes.issues, {}, { state: 'open', labels: LABEL, creator: WRITER })).map(issueFacts),
+    open: async () => (await api.list(routes.issues, {}, { state: 'open', labels: LABEL })).map(issueFacts),
     get: async (issue) => issueFacts(await anIssue(api, issue)),
     comments: async (issue) => (await api.list(routes.comments, { issue_number: issue })).map(({ id, user, performed_via_github_app: app, body = '', created_at: created, updated_at: updated }) => ({
       // A deleted account is nobody.
@@ -22,9 +22,15 @@ export function issueSource(api: GitHubApi): IssueSource {
       return (login) => answers.get(login) ?? { problem: `nobody has asked what ${login} may do` };
     },
     create: async (title, body) => issueFacts(await api.send(writes.open, {}, { title, body, labels: [LABEL] })),
-    rewrite: async (issue, body) => void await api.send(writes.change, { issue_number: issue }, { body }),
-    close: async (issue) => void await api.send(writes.change, { issue_number: issue }, { state: 'closed', state_reason: 'not_planned' }),
-    comment: async (issue, body) => void await api.send(writes.comment, { issue_number: issue }, { body }),
+    rewrite: async (issue, body) => {
+      await api.send(writes.change, { issue_number: issue }, { body });
+    },
+    close: async (issue) => {
+      await api.send(writes.change, { issue_number: issue }, { state: 'closed', state_reason: 'not_planned' });
+    },
+    comment: async (issue, body) => {
+      await api.send(writes.comment, { issue_number: issue }, { body });
+    },
     dispatch: async (workflow, ref, inputs) => (await api.send(writes.dispatch, { workflow_id: workflow }, { ref, inputs, return_run_details: true }))?.html_url,
   };
 }

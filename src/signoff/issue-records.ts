@@ -32,7 +32,7 @@ export interface Records {
 /** A record as it stands in a comment. */
 export function mark(kind: Kind, value: Opening | readonly AnswerRecord[] | Started): string {
   // A tag may be called `-->`.
-  return `<!-- slipway:${kind} ${JSON.stringify(value).replace(/[<>-]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)} -->`;
+  return `<!-- slipway:${kind} ${JSON.stringify(KINDS[kind].parse(value)).replace(/[<>-]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)} -->`;
 }
 
 export function recordsOf(comments: readonly CommentFacts[]): Records {

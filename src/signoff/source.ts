@@ -17,7 +17,7 @@ export interface SignOffSource {
 
 /** Go-live issues. */
 export interface IssueSource {
-  /** Open ones that the job's own token has opened. */
+  /** Open ones with their label, whoever has opened them. */
   open(): Promise<readonly IssueFacts[]>;
   get(issue: number): Promise<IssueFacts>;
   comments(issue: number): Promise<readonly CommentFacts[]>;
