@@ -17,6 +17,8 @@ export interface WindowChoice {
 export interface WindowNow {
   readonly window: WindowConfig;
   readonly judgement: Judgement;
+  /** Since when the release is there, where that was asked and found. */
+  readonly since: Date | undefined;
   readonly wanted: string;
   readonly observed: string;
 }
@@ -39,7 +41,7 @@ export async function windowNow({ environment: { window }, workspace, now }: Pic
   if (window === undefined) return undefined;
   const since = window.notice === undefined ? undefined : await releasedSince(workspace);
   const judgement = judge(window, now(), { since });
-  return { window, judgement, wanted: windowInWords(window), observed: judgementInWords(judgement, window.timezone) };
+  return { window, judgement, since, wanted: windowInWords(window), observed: judgementInWords(judgement, window.timezone) };
 }
 
 /**
@@ -75,7 +77,7 @@ export async function requireWindow(context: RunContext, moment: 'plan' | 'switc
     reporter.warn(`window of ${environmentName}: ${text}`);
     return;
   }
-  const remedy = `${judgement.opensAt === undefined ? 'Change the window in slipway.yml.' : `Run again from ${momentInWords(judgement.opensAt, window.timezone)}.`} ${howToOverride(window.override)}`;
+  const remedy = `${howToWait(found)} ${howToOverride(window.override)}`;
   if (context.plan) {
     write('warn', observed, { remedy });
     reporter.warn(`window of ${environmentName}: ${observed}; a deploy would be refused now`);
@@ -85,6 +87,11 @@ export async function requireWindow(context: RunContext, moment: 'plan' | 'switc
   const refused = reason === '' ? '' : `\n${author.actor} may not override it.`;
   const state = moment === 'plan' ? 'Nothing was changed.' : 'Nothing was switched: what was live still is.';
   throw new UserError(`the window of ${environmentName} is ${observed}${refused}\nThe window: ${wanted}.`, { remedy: `${state} ${remedy}` });
+}
+
+function howToWait({ window, judgement: { opensAt }, since }: WindowNow): string {
+  if (opensAt !== undefined) return `Run again from ${momentInWords(opensAt, window.timezone)}.`;
+  return window.notice !== undefined && since === undefined ? 'Notice counts from the commit: check the repository out with git (actions/checkout).' : 'Change the window in slipway.yml.';
 }
 
 function howToOverride(people: readonly string[]): string {

@@ -25,5 +25,5 @@ export function momentInWords(at: Date, timezone: string): string {
 /** What a judgement says, in one line. */
 export function judgementInWords({ open, why, opensAt, closesAt }: Judgement, timezone: string): string {
   if (open) return closesAt === undefined ? 'open' : `open until ${momentInWords(closesAt, timezone)}`;
-  return `closed: ${why.join('; ')}; ${opensAt === undefined ? `does not open within ${HORIZON} days` : `opens ${momentInWords(opensAt, timezone)}`}`;
+  return `closed: ${why.join('; ')}; ${opensAt === undefined ? `no opening is known for the next ${HORIZON} days` : `opens ${momentInWords(opensAt, timezone)}`}`;
 }

@@ -52,7 +52,7 @@ describe('a window', () => {
   test('that never closes and one that never opens are told as such', () => {
     expect(at('', '2026-11-27T10:00:00Z')).toBe('open until ever');
     const frozen = windowOf('freeze: 2026-01-01..2036-12-31');
-    expect(judgementInWords(judge(frozen, new Date('2026-11-27T10:00:00Z')), 'UTC')).toBe('closed: 2026-11-27 is in the freeze 2026-01-01..2036-12-31; does not open within 400 days');
+    expect(judgementInWords(judge(frozen, new Date('2026-11-27T10:00:00Z')), 'UTC')).toBe('closed: 2026-11-27 is in the freeze 2026-01-01..2036-12-31; no opening is known for the next 400 days');
   });
 });
 
