@@ -14,6 +14,8 @@ export const CONTAINER_LABEL = 'slipway-test';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 
+let bareImage: string | undefined;
+
 /** Runs a program to its end; any exit code resolves. `limit` in milliseconds, after which it is killed and the call rejects. */
 export function finish(program: string, args: readonly string[], options: { input?: string | Buffer; limit?: number } = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
@@ -39,18 +41,19 @@ export async function docker(args: readonly string[], options: { input?: string 
   return result.stdout.trim();
 }
 
-/** The name of the image that prepare.sh builds from the files as they are now. */
-export function imageName(): string {
+/** The name of the image that prepare.sh builds from the files as they are now. `bare`: the one of the host with nothing on it. */
+export function imageName(bare = false): string {
+  if (bare) return (bareImage ??= spawnSync('bash', [join(FOLDER, 'prepare.sh'), '--bare'], { encoding: 'utf8' }).stdout.trim());
   return process.env['SLIPWAY_TEST_IMAGE'] ?? spawnSync('bash', [join(FOLDER, 'prepare.sh'), '--image'], { encoding: 'utf8' }).stdout.trim();
 }
 
 /** Whether test hosts can be started, and if not, why. */
-export function hostsAvailable(): { available: true } | { available: false; reason: string } {
+export function hostsAvailable(bare = false): { available: true } | { available: false; reason: string } {
   const engine = spawnSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8', timeout: 10_000 });
   if (engine.status !== 0) {
     return { available: false, reason: 'no Docker Engine answers (run test/hosts/prepare.sh)' };
   }
-  const image = imageName();
+  const image = imageName(bare);
   if (spawnSync('docker', ['image', 'inspect', image], { timeout: 10_000 }).status !== 0) {
     return { available: false, reason: `the image ${image} is not built (run test/hosts/prepare.sh)` };
   }

@@ -26,6 +26,8 @@ export interface HostOptions {
   readonly sshd?: readonly string[];
   /** Runs Docker with Compose 2, which `deploy` may use, and gives it the image `slipway-test-node:1`: Node and a shell. No registry can be reached. */
   readonly docker?: boolean;
+  /** A host as it comes from a provider (image-bare/): systemd, OpenSSH, root's key, and nothing else, no `deploy` either. */
+  readonly bare?: boolean;
 }
 
 /** One real server: systemd, OpenSSH, sudo, Node, PM2, Python. Every user but root has the shell bash. */
@@ -76,10 +78,14 @@ while ! systemctl is-system-running 2>/dev/null | grep -qE '^(running|degraded)$
 while ! systemctl is-active --quiet user@1000.service ssh.service; do sleep 0.1; done
 `;
 
+/** On a bare host there is no user whose systemd could answer. */
+const WAIT_FOR_BARE_BOOT = WAIT_FOR_BOOT.replace('user@1000.service ', '');
+
 /** Puts the keys on standard input where sshd looks for them. */
 const AUTHORIZE = `
 keys=$(cat)
 for user in root deploy operator plain; do
+  getent passwd "$user" >/dev/null || continue
   home=$(getent passwd "$user" | cut -d: -f6)
   install -d -m 700 -o "$user" -g "$(id -gn "$user")" "$home/.ssh"
   printf '%s\\n' "$keys" | install -m 600 -o "$user" -g "$(id -gn "$user")" /dev/stdin "$home/.ssh/authorized_keys"
@@ -157,7 +163,7 @@ async function create(options: HostOptions): Promise<{ container: string; ports:
       ...Object.entries(options.tmpfs ?? {}).flatMap(([folder, size]) => ['--tmpfs', `${folder}:rw,exec,mode=755,size=${size}`]),
       ...(options.docker === true ? ['--volume', '/var/lib/docker'] : []),
       ...[...ports].flatMap(([from, to]) => ['--publish', `127.0.0.1:${to}:${from}`]),
-      imageName(),
+      imageName(options.bare),
     ];
     const result = await finish('docker', args);
     if (result.code === 0) {
@@ -180,7 +186,7 @@ async function create(options: HostOptions): Promise<{ container: string; ports:
  */
 export async function startHost(options: HostOptions = {}): Promise<Host> {
   const { container, ports } = await create(options).catch((error: unknown) => {
-    const state = hostsAvailable();
+    const state = hostsAvailable(options.bare);
     throw state.available ? error : new Error(`No test host: ${state.reason}`, { cause: error });
   });
   const port = ports.get(22) ?? 0;
@@ -207,7 +213,7 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
     }
   };
   const booted = async (): Promise<void> => {
-    await must(WAIT_FOR_BOOT);
+    await must(options.bare === true ? WAIT_FOR_BARE_BOOT : WAIT_FOR_BOOT);
     await sshdAnswers(port, 30_000);
   };
 

@@ -10,7 +10,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(c
 rm -rf /var/lib/apt/lists/*
 
 # What containers cannot do, or what would only cost time.
-for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
+for unit in dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer man-db.timer systemd-tmpfiles-clean.timer systemd-udevd.service systemd-udev-trigger.service \
   systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-modules-load.service \
   systemd-binfmt.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-remount-fs.service \
