@@ -7,7 +7,7 @@ if (!existsSync(path)) {
   console.log(`nothing at ${path}`);
   process.exit(process.env['INPUT_IF-NO-FILES-FOUND'] === 'error' ? 1 : 0);
 }
-if (existsSync(place)) {
+if (existsSync(place) && process.env['INPUT_OVERWRITE'] !== 'true') {
   console.log(`there is an artifact ${place} already`);
   process.exit(1);
 }
