@@ -255,6 +255,12 @@ describe('a re-run', () => {
     expect(await states()).toEqual({ qa: 'approved: pass' });
   });
 
+  test('that took one job of the role over and asked in another needs both approvals', async () => {
+    fake.signOff.job(RUN, 'signoff-qa', { attempt: 2, started: fake.signOff.jobs[0]!.started });
+    fake.signOff.job(RUN, 'signoff-qa (again)', { attempt: 2 });
+    expect(await states()).toEqual({ qa: 'stale: fail' });
+  });
+
   test('passes when the first attempt did not come as far as the role', async () => {
     fake.signOff.jobs = [];
     fake.signOff.job(RUN, 'signoff-qa', { attempt: 1, conclusion: 'skipped' });
