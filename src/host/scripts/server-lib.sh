@@ -70,11 +70,11 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
   # A mark of our own: the lists themselves are as old as they are on the mirror.
   if [ -z "$(find /var/lib/slipway/apt-updated -mmin -60 2>/dev/null)" ]; then
-    apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+    apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
     touch /var/lib/slipway/apt-updated
   fi
   # shellcheck disable=SC2086
-  apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends install $wanted
+  apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends install $wanted
 }
 
 # unit_on UNIT: whether it is enabled and runs; prints what is not so.

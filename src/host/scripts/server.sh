@@ -62,7 +62,7 @@ for step in "$@"; do
       case $mode:$performed in
         confirm:0) told "$step" confirmed 'kept' ;;
         confirm:*) told "$step" failed 'the way back could not be taken away'; exit 1 ;;
-        undo:0) told "$step" undone 'as before' ;;
+        undo:0) told "$step" undone "$(cat "$undo/$step.result" 2>/dev/null || echo 'as before')" ;;
         *) told "$step" failed 'could not be undone in all'; exit 1 ;;
       esac
       continue
@@ -79,7 +79,7 @@ for step in "$@"; do
     continue
   fi
   if [ "$mode" = plan ]; then
-    told "$step" differs "${observed:-would be changed}"
+    told "$step" differs "$observed"
     continue
   fi
   risky=no
