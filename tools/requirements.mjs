@@ -23,6 +23,7 @@ const families = {
 
 /** What a step does, by the id its evidence has. `step <name>` in the table must be one of these. */
 export const steps = {
+  'deploy.window': 'asks whether the window of the environment is open, before anything is dialled or built and again before what is live is touched; records who overrides it, and why',
   'deploy.build': 'runs `release.build` on the runner and stops at the first command that fails',
   'deploy.artifact': 'selects and reads the files of the release; refuses links that leave it',
   'deploy.lease': 'takes the lease on every host: one deploy at a time',
