@@ -74,13 +74,13 @@ export class CertbotHost {
   }
 
   /** Takes away what `open` has put; with `undo` also the block that was put for want of a site. */
-  async close(nonce: string, how: 'keep' | 'undo'): Promise<void> {
-    await this.#run('close', [nonce, how], 'closing what was opened for the authority');
+  async close(how: 'keep' | 'undo'): Promise<void> {
+    await this.#run('close', [how], 'closing what was opened for the authority');
   }
 
-  /** Runs certbot; that it fails is no error here. */
-  async ask(args: readonly string[]): Promise<CertbotRun> {
-    const { stdout } = await this.#run('ask', args, 'certbot');
+  /** Runs certbot; that it fails is no error here. `secrets` go into a file that only root and the login can read. */
+  async ask(args: readonly string[], secrets: Readonly<Record<string, string>> = {}): Promise<CertbotRun> {
+    const { stdout } = await this.#run('ask', args, 'certbot', secrets);
     return { code: Number(said(stdout, 'code')[0] ?? 1), said: said(stdout, 'said').join('\n'), log: said(stdout, 'log').join('\n') };
   }
 
@@ -95,11 +95,11 @@ export class CertbotHost {
     return { lacks: said(stdout, 'lacks'), timer: said(stdout, 'timer')[0] ?? 'none' };
   }
 
-  async #run(step: string, args: readonly string[], what: string): Promise<ExecResult> {
+  async #run(step: string, args: readonly string[], what: string, secrets: Readonly<Record<string, string>> = {}): Promise<ExecResult> {
     const { connection, place, lease, name } = this.#member.host;
     lease?.assertHeld();
     const result = await connection.exec(scriptText('certbot'), [place.root, lease?.token ?? '-', step, ...args], {
-      input: inputOf(this.#parameters), label: `certbot ${step}`, idleLimit: SILENCE,
+      input: inputOf({ ...this.#parameters, ...secrets }), label: `certbot ${step}`, idleLimit: SILENCE,
     });
     if (result.code !== 0) throw new HostError(name, what, result);
     return result;

@@ -71,13 +71,18 @@ function refuseSeveralHosts(context: RunContext, site: SiteConfig, mode: string)
 
 function parametersOf(context: RunContext, site: SiteConfig, tls: NonNullable<SiteConfig['tls']>): Record<string, string> {
   const files = certificateOf(site);
-  const account = tls.account === undefined || context.plan ? undefined : resolveVariables(tls.account, context.lookup, 'site.tls.account');
-  if (account !== undefined) context.redactor.add(account.key);
   return {
     sudo_password: context.credentials.sudoPassword ?? '', name: certificateName(site), certificate: files?.certificate ?? '', key: files?.key ?? '',
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(account === undefined ? {} : { key_id: account.keyId, key_secret: account.key }),
   };
+}
+
+/** The account with the authority, whose variables are needed only when it is asked. */
+function accountOf(context: RunContext, { tls }: Place): Record<string, string> {
+  if (tls.account === undefined) return {};
+  const { keyId, key } = resolveVariables(tls.account, context.lookup, 'site.tls.account');
+  context.redactor.add(key);
+  return { key_id: keyId, key_secret: key };
 }
 
 async function lookAfter(context: RunContext, place: Place, options: CertbotOptions): Promise<string> {
@@ -152,7 +157,7 @@ async function issue(context: RunContext, place: Place, decision: Decision, acti
     done = true;
   } finally {
     // The next run takes away what could not be taken away now; the error that led here says more.
-    if (through) await host.close(nonce, put && !done ? 'undo' : 'keep').catch((error: unknown) => context.reporter.warn(`${member.name}: ${error instanceof Error ? error.message : String(error)}`));
+    if (through) await host.close(put && !done ? 'undo' : 'keep').catch((error: unknown) => context.reporter.warn(`${member.name}: ${error instanceof Error ? error.message : String(error)}`));
   }
 }
 
@@ -162,7 +167,7 @@ async function ask(context: RunContext, place: Place, args: readonly string[], s
     context,
     { id: step.id, phase: 'certbot', title: step.title, subject: host.name, expected: site.domains.join(', ') },
     async () => {
-      const run = await host.ask(args);
+      const run = await host.ask(args, args[0] === 'renew' ? {} : accountOf(context, place));
       for (const line of run.said.split('\n')) if (line.trim() !== '') context.reporter.line(host.name, line);
       if (run.code !== 0) {
         const { message, remedy } = explainFailure(`${run.said}\n${run.log}`, { names: site.domains, mode: tls.mode, server: tls.server, now: context.now() });

@@ -8,7 +8,7 @@
 #   ask ARGUMENT…         certbot with these arguments
 #   serve NAME            nginx has the certificate that lies on the host
 #   renewal plan|apply    the timer, and the hook that reloads nginx
-#   close NONCE keep|undo what `open` put is taken away; with undo also the block that was put for want of a site
+#   close keep|undo       what `open` put is taken away; with undo also the block that was put for want of a site
 # stdin: parameters (`read_parameters`): sudo_password, certificate and key (paths), name (certbot's), ca, key_id, key_secret
 # Says, tabs between: certbot, nginx, running, not-root, port NAME PID UNIT, certificate BASE64, key, key-mode, managed SERVER MODE, unmanaged;
 #   put block, here NAME STATUS (not answered); said, log, code; served; lacks, timer
@@ -85,13 +85,14 @@ look() {
 }
 
 # --- port 80 -----------------------------------------------------------------------------------------------------
+# The block for new names comes last in the alphabet: left by a dead run, it must not take a name from the site.
 site_paths() {
   name=slipway-$(tr ' ' '-' <"$state/app").conf
   if [ -d /etc/nginx/sites-enabled ]; then
     file=/etc/nginx/sites-available/$name link=/etc/nginx/sites-enabled/$name
-    extra=/etc/nginx/sites-enabled/${name%.conf}-acme.conf
+    extra=/etc/nginx/sites-enabled/zz-${name%.conf}-acme.conf
   elif [ -d /etc/nginx/conf.d ]; then
-    file=/etc/nginx/conf.d/$name link='' extra=/etc/nginx/conf.d/${name%.conf}-acme.conf
+    file=/etc/nginx/conf.d/$name link='' extra=/etc/nginx/conf.d/zz-${name%.conf}-acme.conf
   else
     fail 5 'nginx has neither /etc/nginx/sites-enabled nor /etc/nginx/conf.d: Slipway does not know where its site belongs'
   fi
@@ -210,16 +211,20 @@ open_way() {
   for one in $lacked; do say "here$tab${one%%=*}$tab${one##*=}"; done
 }
 
+close_extra() {
+  find "$state/acme/.well-known/acme-challenge" -maxdepth 1 -type f -name 'slipway-*' -delete 2>/dev/null || :
+  if [ -e "$extra" ]; then take_away "$extra"; gone=yes; fi
+}
+reload_if_gone() { if [ "$gone" = yes ] && [ -n "$(master)" ] && tested; then as_root nginx -s reload >/dev/null 2>&1 || :; fi; }
 close_way() {
-  nonce=$1 how=$2
+  how=$1
   own
   lock 120
   site_paths
-  rm -f "$state/acme/.well-known/acme-challenge/slipway-$nonce"
   gone=no
-  if [ -e "$extra" ]; then take_away "$extra"; gone=yes; fi
+  close_extra
   if [ "$how" = undo ] && [ -e "$file" ] && [ "$(sed -n 2p "$file")" = "$mark" ]; then take_away "$file" "${link:-$file}"; gone=yes; fi
-  if [ "$gone" = yes ] && [ -n "$(master)" ] && tested; then as_root nginx -s reload >/dev/null 2>&1 || :; fi
+  reload_if_gone
 }
 
 # --- certbot -----------------------------------------------------------------------------------------------------
@@ -235,12 +240,15 @@ make_roots() {
   fi
 }
 
+log=/var/log/letsencrypt/letsencrypt.log
 ask() {
   own
   make_roots
   : >"$work/cli.ini"
   if [ -n "${p_key_id:-}" ]; then printf 'eab-kid = %s\neab-hmac-key = %s\n' "$p_key_id" "$p_key_secret" >"$work/cli.ini"; fi
   code=0
+  # Debian has certbot add to its log; what was there before is not this run's.
+  logged=$(as_root stat -c %s "$log" 2>/dev/null) || logged=0
   if [ -n "${p_ca:-}" ]; then
     as_root env "REQUESTS_CA_BUNDLE=$roots" certbot "$@" --config "$work/cli.ini" >"$work/out" 2>&1 || code=$?
   else
@@ -248,8 +256,9 @@ ask() {
   fi
   sed "s/^/said$tab/" "$work/out"
   if [ "$code" != 0 ]; then
-    # The log is one run's: certbot begins a new one each time. What the authority answered stands in it word for word.
-    as_root tail -n 2000 /var/log/letsencrypt/letsencrypt.log 2>/dev/null |
+    # What the authority answered stands in the log word for word.
+    if [ "$(as_root stat -c %s "$log" 2>/dev/null || echo 0)" -lt "$logged" ]; then logged=0; fi
+    as_root tail -c "+$((logged + 1))" "$log" 2>/dev/null |
       grep -E 'acme:error:|"detail":|^Retry-After:|retry after' | tail -n 40 | head -c 20000 | sed "s/^/log$tab/" || :
   fi
   say "code$tab$code"
@@ -310,7 +319,19 @@ find_timer() {
 }
 
 renewal() {
-  if [ "$1" = plan ]; then need_root; else own; make_roots; fi
+  if [ "$1" = plan ]; then
+    need_root
+  else
+    own
+    make_roots
+    if has nginx; then
+      # What a dead run has left.
+      site_paths
+      gone=no
+      close_extra
+      reload_if_gone
+    fi
+  fi
   if ! hook_text | same_as "$hook"; then
     say "lacks${tab}the hook that reloads nginx after a renewal"
     if [ "$1" = apply ]; then
