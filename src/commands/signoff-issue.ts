@@ -10,7 +10,7 @@ import type { SignOffSource } from '../signoff/source.js';
 import type { Verdict } from '../signoff/verdict.js';
 import type { RunContext } from './run-context.js';
 import type { SignOffOptions } from './signoff.js';
-import { addTable, digestOf, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
+import { addTable, digestOf, orUnknown, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
 
 /**
  * Sign-off by issue, for repositories whose environments can have no reviewers. The signatures are the comments of people;
@@ -108,11 +108,12 @@ async function verifyIssue(context: RunContext, world: World, options: SignOffOp
   const stage = stageOf(options.stage);
   const digest = digestOf(options.digest, false) ?? '';
   const release = releaseOf(options.release);
-  const issue = await world.source.issues.get(numberOf(options.issueNumber));
-  context.outputs.issue = issue.number;
+  const number = numberOf(options.issueNumber);
+  context.outputs.issue = number;
   const roles = rolesOf(world.policy, stage).map(({ role }) => role.role);
   const none = (state: Verdict['state'], observed: string, remedy: string): Verdict[] => roles.map((role) => ({ role, stage, state, status: 'fail', observed, remedy }));
   const verdicts = async (): Promise<readonly Verdict[]> => {
+    const issue = await world.source.issues.get(number);
     if (issue.pull || issue.login !== WRITER) return none('void', `issue ${issue.number} was not opened by Slipway`, REOPEN);
     if (!issue.open) return none('void', `issue ${issue.number} is closed: the release was taken back, or built anew`, 'Open it again when that was a mistake.');
     const { opening, state } = await read(world, issue);
@@ -123,7 +124,7 @@ async function verifyIssue(context: RunContext, world: World, options: SignOffOp
     }
     return state.verdicts.filter((verdict) => verdict.stage === stage);
   };
-  reportVerdicts(context, await context.reporter.group(`Sign-off ${stage} ${context.environmentName}, issue ${issue.number}`, verdicts), { digest, started });
+  reportVerdicts(context, await context.reporter.group(`Sign-off ${stage} ${context.environmentName}, issue ${number}`, () => orUnknown(roles, stage, verdicts)), { digest, started });
 }
 
 /** That something was done to the issue: who has signed is said at the start of the production run. */

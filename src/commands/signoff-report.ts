@@ -64,3 +64,13 @@ export async function sourceOf({ signOff }: RunContext): Promise<SignOffSource> 
   if (signOff === undefined) throw new UserError('GitHub cannot be asked here', { remedy: 'Run the action, or the command line with GITHUB_TOKEN.' });
   return signOff();
 }
+
+/** Where GitHub does not answer, nobody has signed: each role says so, and why. */
+export async function orUnknown(roles: readonly string[], stage: Stage, work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return roles.map((role) => ({ role, stage, state: 'unknown', status: 'fail', observed: `whether ${role} has signed is not known: ${error.message}`, remedy: error.remedy }));
+  }
+}

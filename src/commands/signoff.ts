@@ -1,13 +1,12 @@
 import { UserError } from '../evidence/errors.js';
 import { didYouMean } from '../config/wording.js';
-import { environmentOfRole } from '../signoff/facts.js';
 import { judge, judgeSetUp } from '../signoff/gate.js';
 import { rolesOf, type Policy } from '../signoff/policy.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { Stage, Verdict } from '../signoff/verdict.js';
 import type { RunContext } from './run-context.js';
 import { signoffByIssue } from './signoff-issue.js';
-import { digestOf, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
+import { digestOf, orUnknown, reportVerdicts, sourceOf, stageOf } from './signoff-report.js';
 
 export interface SignOffOptions {
   /** `before` production or `after` it has gone live. */
@@ -51,7 +50,7 @@ export async function signoff(context: RunContext, options: SignOffOptions): Pro
   const source = await sourceOf(context);
   const asked = role === undefined ? roles : [role];
   const verdicts = await context.reporter.group(`Sign-off ${stage} ${context.environmentName}`, () =>
-    unknownUnless(asked, stage, () => (context.plan ? setUp(source, policy, stage, asked) : gate(source, policy, { stage, role, run: options.run }))));
+    orUnknown(asked, stage, () => (context.plan ? setUp(source, policy, stage, asked) : gate(source, policy, { stage, role, run: options.run }))));
   reportVerdicts(context, verdicts, { digest, started });
 }
 
@@ -73,14 +72,4 @@ async function gate(source: SignOffSource, policy: Policy, { stage, role, run }:
   }));
   const memberOf = await source.members(logins, logins.length === 0 ? [] : [...teams]);
   return judge({ ...facts, environments, memberOf }, policy, { stage, role });
-}
-
-/** Where GitHub does not answer, nobody has signed: each role says so, and why. */
-async function unknownUnless(roles: readonly string[], stage: Stage, work: () => Promise<Verdict[]>): Promise<Verdict[]> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return roles.map((role) => ({ role, stage, state: 'unknown', status: 'fail', observed: `whether ${environmentOfRole(role)} was approved is not known: ${error.message}`, remedy: error.remedy }));
-  }
 }

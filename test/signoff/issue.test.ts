@@ -280,6 +280,26 @@ describe('the production run', () => {
     expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
   });
 
+  test('refuses what was written before it was said which artefact is meant', async () => {
+    sign();
+    fake.signOff.delete(fake.signOff.comments.find(({ login }) => login === BOT)!);
+    await open();
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
+  test('refuses a record whose run has built something else', async () => {
+    sign();
+    fake.runs[0]!.sha = fake.commit('Other', 'mallory');
+    expect(await verified()).toEqual({ lead: 'unknown: fail', qa: 'unknown: fail' });
+  });
+
+  test('refuses when GitHub does not show the issue: the permission to add is named', async () => {
+    sign();
+    fake.refused.add('issues');
+    const { records } = await act('verify');
+    expect(records[0]).toMatchObject({ status: 'fail', data: { state: 'unknown' }, remedy: expect.stringContaining('Add `issues: read`') });
+  });
+
   test('takes no record that a person has written', async () => {
     sign();
     const record = fake.signOff.comments.find(({ login }) => login === BOT)!;
