@@ -108,6 +108,28 @@ describe('the client of GitHub’s API', () => {
     await expect(names(stopped)).rejects.toThrow('stopped');
   });
 
+  test('changes things with a body, and says what did not happen', async () => {
+    const { api } = clientOf(fake);
+    expect((await api.send(signOffWrites.open, {}, { title: 'Go-live', body: '`$(id)`\n"', labels: [] })).number).toBe(1);
+    expect(fake.signOff.issues[0]).toMatchObject({ title: 'Go-live', body: '`$(id)`\n"' });
+    fake.refused.add('issues: write');
+    await expect(api.send(signOffWrites.comment, { issue_number: 1 }, { body: 'x' })).rejects.toMatchObject({
+      message: 'GitHub does not take the comment: 403 Resource not accessible by integration', remedy: expect.stringContaining('`issues: write`'),
+    });
+    await expect(api.send(signOffWrites.comment, { issue_number: 2 }, { body: 'x' })).rejects.toBeInstanceOf(GitHubError);
+  });
+
+  test('sends again what may be done twice, and nothing else', async () => {
+    const { api, waits } = clientOf(fake);
+    await api.send(signOffWrites.open, {}, { title: 'Go-live', labels: [] });
+    fake.failures.push({ at: '/issues/1', times: 1, status: 502, message: 'Server Error' });
+    await api.send(signOffWrites.change, { issue_number: 1 }, { state: 'closed' });
+    expect([waits, fake.signOff.issues[0]?.state]).toEqual([[1000], 'closed']);
+    fake.failures.push({ at: '/issues/1/comments', times: 1, status: 502, message: 'Server Error' });
+    await expect(api.send(signOffWrites.comment, { issue_number: 1 }, { body: 'x' })).rejects.toMatchObject({ status: 502 });
+    expect(fake.signOff.comments).toEqual([]);
+  });
+
   test.each([['<html>Sign in</html>', 'no JSON'], ['', 'not a list']])('does not take %j for an answer', async (message, why) => {
     fake.failures.push({ at: '/tags', times: 1, status: 200, message });
     expect((await failed(clientOf(fake))).message).toContain(why);
