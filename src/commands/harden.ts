@@ -39,9 +39,10 @@ export async function proveRisky(context: RunContext, host: Preparation, step: S
   } catch (error) {
     // Any other error is the host's own word: it did nothing, or took it back itself.
     if (!(error instanceof SshError) || context.signal.aborted) throw error;
-    throw await takenBack(context, host, step, run, before, `the connection was lost while it was applied: ${error.message}`);
+    throw await takenBack(context, host, step, run, before, `the connection was lost while it was applied: ${error.message}`, Date.now());
   }
   if (changed.length === 0) return [];
+  const applied = Date.now();
   const fresh: Connection[] = [];
   try {
     const until = Date.now() + undoWithin(context) / 2;
@@ -54,7 +55,7 @@ export async function proveRisky(context: RunContext, host: Preparation, step: S
       context.reporter.warn(`${host.name}: ${step.title} (${step.id}) was not proven; the host takes it back by itself within ${inSeconds(undoWithin(context))}.`);
       throw error;
     }
-    throw await takenBack(context, host, step, run, before, error instanceof Error ? error.message : String(error));
+    throw await takenBack(context, host, step, run, before, error instanceof Error ? error.message : String(error), applied);
   } finally {
     await closeAll(fresh);
   }
@@ -115,6 +116,7 @@ async function hasSudo(connection: Connection): Promise<boolean> {
  * @param until milliseconds since the epoch: so long it is tried again.
  */
 async function prove(context: World, host: Preparation, login: Login, until: number): Promise<Connection> {
+  let first: unknown;
   for (;;) {
     let connection: Connection | undefined;
     try {
@@ -125,16 +127,18 @@ async function prove(context: World, host: Preparation, login: Login, until: num
       return connection;
     } catch (error) {
       await connection?.close().catch(() => undefined);
-      if (!(error instanceof SshError && AGAIN.has(error.kind)) || Date.now() + 300 > until) throw error;
+      first ??= error;
+      if (!(error instanceof SshError && AGAIN.has(error.kind))) throw error;
+      if (Date.now() + 300 > until) throw first;
       await sleep(300, undefined, { signal: context.signal });
     }
   }
 }
 
 /** Has the host take the step back, or waits until it has done so by itself; then looks whether that is so. */
-async function takenBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string): Promise<UserError> {
+async function takenBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string, applied: number): Promise<UserError> {
   const began = Date.now();
-  const error = await takeBack(context, host, step, run, before, why);
+  const error = await takeBack(context, host, step, run, before, why.replace(`${host.name}: `, ''), applied);
   context.reporter.evidence({
     id: `harden.${step.id}`, phase: 'server', title: step.title, subject: host.name, status: 'fail', expected: step.title, observed: error.message,
     ...(error.remedy === undefined ? {} : { remedy: error.remedy }), at: context.now().toISOString(), duration: Date.now() - began,
@@ -142,30 +146,43 @@ async function takenBack(context: RunContext, host: Preparation, step: ServerSte
   return error;
 }
 
-async function takeBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string): Promise<UserError> {
+async function takeBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string, applied: number): Promise<UserError> {
   const limit = undoWithin(context);
   context.reporter.warn(`${host.name}: ${step.title} (${step.id}) is not proven and is being taken back: ${why}`);
-  const tried = `A new login as ${before.map(({ user, port, sudo }) => `${user} at ${host.host.address} port ${port}${sudo ? ', with sudo' : ''}`).join(', and as ')} was to prove it.`;
+  const tried = `To prove it, a new login was tried as ${before.map(({ user, port, sudo }) => `${user} at ${host.host.address} port ${port}${sudo ? ', with sudo' : ''}`).join(', and as ')}.`;
   const failed = `${host.name}: ${step.title} (${step.id}) was not kept: ${why}\n${tried}`;
   const byHand = `On the host's console: \`sudo sh /var/lib/slipway/undo/script ${step.id} hand\` (docs/hardening.md).`;
-  // An old connection that is cut off may wait for a long time before it says so; the host does not wait for us.
-  const deadline = Date.now() + limit + 2_000;
-  const asked = await Promise.race([run(context, host, [step], 'undo').then(() => 'undone' as const, (error: unknown) => error), sleep(limit + 2_000, 'silent' as const)]);
-  const how = asked === 'undone' ? 'taken back at once over the connection that still stood' : `by itself, after ${inSeconds(limit)}`;
-  if (asked !== 'undone') await sleep(Math.max(0, deadline - Date.now()));
+  const atOnce = await within(run(context, host, [step], 'undo').then(() => true, () => false), OLD_LINK);
   let connection: Connection | undefined;
   try {
-    connection = await prove(context, host, before[0] ?? { user: host.host.user, port: host.host.port, sudo: false }, Date.now() + Math.max(20_000, limit));
-    // Asked again, the host says how it stands.
-    if (asked !== 'undone' && before[0]?.sudo !== true) {
-      return new UserError(`${failed}\nA new login works again (${how}); whether all is as before could not be read, since ${host.host.user} has no sudo.`, { remedy: NEXT[step.id] ?? byHand });
+    // The host does not wait for us: by then it has taken the step back, whatever became of the old connection.
+    const way = before[0] ?? { user: host.host.user, port: host.host.port, sudo: false };
+    connection = await prove(context, host, way, Math.max(applied + limit, Date.now()) + 20_000);
+    if (!atOnce && !way.sudo) {
+      await sleep(Math.max(0, applied + limit + 2_000 - Date.now()));
+      return new UserError(`${failed}\nA new login works. The host takes the step back by itself within ${inSeconds(limit)}; whether all is as before could not be read, since ${way.user} has no sudo.`, { remedy: NEXT[step.id] ?? byHand });
     }
-    if (asked !== 'undone') await run(context, { ...host, connection }, [step], 'undo');
+    // Asked again, the host says how it stands.
+    if (!atOnce) await run(context, { ...host, connection }, [step], 'undo');
+    const how = atOnce ? 'taken back at once over the connection that still stood' : `the host took it back by itself within ${inSeconds(limit)}`;
     return new UserError(`${failed}\nThe host is as before: ${how}, and a new login works.`, { remedy: NEXT[step.id] ?? byHand });
   } catch (error) {
     return new UserError(`${failed}\nThe host is NOT known to be as before: ${error instanceof Error ? error.message : String(error)}`, { cause: error, remedy: byHand });
   } finally {
     if (connection !== undefined) await closeAll([connection]);
+  }
+}
+
+/** An old connection that is cut off may wait for long before it says so. */
+const OLD_LINK = 5_000;
+
+/** What the promise says; `false` when it has said nothing within `limit` milliseconds. It must not reject. */
+async function within(promise: Promise<boolean>, limit: number): Promise<boolean> {
+  const end = new AbortController();
+  try {
+    return await Promise.race([promise, sleep(limit, false, { signal: end.signal }).catch(() => false)]);
+  } finally {
+    end.abort();
   }
 }
 

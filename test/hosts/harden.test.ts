@@ -118,7 +118,7 @@ describe('a firewall that', () => {
     await must(`cp -a /etc/ufw/before.rules /root/kept && sed -i '/^# allow all on loopback/i -I ufw-before-input 1 -p tcp --dport 22 -j DROP' /etc/ufw/before.rules`);
     const before = await state();
     const ran = await run({ steps: ['firewall'] });
-    expect(ran.error.message).toMatch(/by itself, after 8 s/);
+    expect(ran.error.message).toMatch(/took it back by itself within 8 s/);
     await expectAsBefore('firewall', before, ran);
     await must('mv /root/kept /etc/ufw/before.rules');
   }, 60_000);
@@ -182,7 +182,9 @@ systemctl daemon-reload; touch /root/once`);
     const ran = await run({ steps: ['sshd'] });
     expect(ran.error.message).toMatch(/would not let deploy in: \/etc\/ssh\/sshd_config.d\/20-team.conf line 1: AllowUsers ops/);
     expect(await state()).toBe(before);
-    await must('rm /etc/ssh/sshd_config.d/20-team.conf');
+    await must("mv /etc/ssh/sshd_config.d/20-team.conf /root; echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/05-team.conf");
+    expect((await run({ steps: ['sshd'] })).error.message).toMatch(/sshd reads \/etc\/ssh\/sshd_config.d\/05-team.conf line 1: PasswordAuthentication yes before our file/);
+    await must('rm /etc/ssh/sshd_config.d/05-team.conf');
   }, 30_000);
 
   test('stands refuses root and passwords, and is left alone by the next run', async () => {

@@ -31,6 +31,18 @@ sshd_reads() {
     if [ -f "$file" ] && [ "$file" != /etc/ssh/sshd_config.d/10-slipway.conf ]; then printf '%s\n' "$file"; fi
   done
 }
+# set_before_ours KEY VALUE: where another value stands that sshd reads before our file.
+set_before_ours() {
+  for file in /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; do
+    # Ours may not be there yet.
+    if [ ! -f "$file" ] || expr "$file" '>=' /etc/ssh/sshd_config.d/10-slipway.conf >/dev/null; then continue; fi
+    # Of the main file what comes before its Include; a Match block speaks of some logins alone.
+    awk -v file="$file" -v key="$1" -v value="$2" '
+      tolower($1) == "match" || (file == "/etc/ssh/sshd_config" && tolower($1) == "include") { exit }
+      { gsub(/=/, " ") }
+      tolower($1) == tolower(key) { if (tolower($2) != tolower(value)) print file " line " NR ": " $0; exit }' "$file"
+  done | head -n 1
+}
 where_set() { sshd_reads | while IFS= read -r file; do grep -inE "^[[:space:]]*$1[[:space:]=]" "$file" | sed "s,^\([0-9]*\):[[:space:]]*,$file line \1: ," | head -n 1; done | head -n 1; }
 
 # matches USER PATTERN…: as sshd matches names; `user@host` counts as naming the user, `!` takes out again.
@@ -123,10 +135,14 @@ check_sshd() {
     low=$(printf '%s' "$key" | tr '[:upper:]' '[:lower:]')
     if [ "$low" = permitrootlogin ]; then is=$(sed -n 's/^root_may //p' "$work/made"); else is=$(sed -n "s/^$low //p" "$work/made"); fi
     [ "$is" != "$value" ] || continue
-    printf -- '- sshd makes of it: %s %s\n+ %s %s\n' "$key" "$is" "$key" "$value"
-    # Ours is there, and still another value counts.
-    if [ "$sshd_as_wanted" = 0 ] || grep -qx "$key $value" /etc/ssh/sshd_config.d/10-slipway.conf 2>/dev/null; then
-      refused="$key is $is: $(where_set "$key" | grep . || echo 'a Match block, or no Include of /etc/ssh/sshd_config.d/*.conf at the top of /etc/ssh/sshd_config'). sshd reads that before our file: remove it there"
+    first=$(set_before_ours "$key" "$value")
+    if [ -n "$first" ]; then
+      refused="sshd reads $first before our file, and the first it reads counts: take it out there"
+    elif grep -qx "$key $value" /etc/ssh/sshd_config.d/10-slipway.conf 2>/dev/null; then
+      # Ours is there, and still another value counts.
+      printf -- '- sshd makes of it: %s %s\n+ %s %s\n' "$key" "$is" "$key" "$value"
+      refused="$key is $is whatever our file says: a Match block, or no Include of /etc/ssh/sshd_config.d/*.conf at the top of /etc/ssh/sshd_config"
+      observed=$refused
     fi
     sshd_as_wanted=1
   done <"$work/sshd"

@@ -141,9 +141,10 @@ take_back() {
   place=$undo/$step
   if [ "$why" = hand ] && [ ! -e "$place/armed" ]; then place=$place.last; fi
   if [ ! -e "$place/armed" ]; then
-    say "$step: nothing is armed${result:+; }$(cat "$undo/$step.result" 2>/dev/null || :)"
-    grep -q '^not as before' "$undo/$step.result" 2>/dev/null && return 1
-    return 0
+    if [ ! -e "$undo/$step.result" ]; then say "$step: nothing is armed"; return 0; fi
+    say "$step: $(cat "$undo/$step.result")"
+    ! grep -q '^not as before' "$undo/$step.result"
+    return
   fi
   [ "$why" = timer ] || systemctl stop "slipway-undo-$step.timer" 2>/dev/null || :
   verified=yes
@@ -164,7 +165,7 @@ take_back() {
   [ "$verified" = yes ]
 }
 
-why=$2 result=''
+why=$2
 # Whoever applies the step holds the lock; one that hangs must not keep us from it.
 exec 7>"$undo/lock"
 flock -w 30 7 || say 'the step is still being applied: taken back none the less'

@@ -231,7 +231,12 @@ allowed() { ufw_allows "$1" /etc/ufw/user.rules && { [ "$2" = no ] || ufw_allows
 # What ufw calls our rules: their comment, in hexadecimal.
 OURS=536c6970776179
 ours() { sed -n "s/^### tuple ### allow \([a-z]*\) \([0-9]*\) 0.0.0.0\/0 any 0.0.0.0\/0 in comment=$OURS\$/\2\/\1/p" /etc/ufw/user.rules 2>/dev/null; }
-foreign() { sed -n "/comment=$OURS\$/d; s/^### tuple ### \([a-z_-]*\) \([a-z]*\) \([^ ]*\) \([^ ]*\) [^ ]* \([^ ]*\) .*/\1 \3\/\2 from \5/p" /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null; }
+foreign() {
+  sed -n "/comment=$OURS\$/d; s/^### tuple ### \([a-z_:-]*\) \([a-z]*\) \([^ ]*\) [^ ]* [^ ]* \([^ ]*\) .*/\1 \3\/\2 from \4/p" /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null |
+    sed 's, from 0\.0\.0\.0/0$,,; s, from ::/0$,,' | awk '!seen[$0]++'
+}
+# ufw turns a rule of the very same words into ours: said beforehand.
+shuts() { grep -qE "^### tuple ### (deny|reject)[a-z_-]* ${1#*/} ${1%/*} (0\.0\.0\.0/0|::/0) any (0\.0\.0\.0/0|::/0) in( |\$)" /etc/ufw/user.rules /etc/ufw/user6.rules 2>/dev/null; }
 
 check_firewall() {
   if systemctl is-active --quiet firewalld.service 2>/dev/null; then
@@ -248,7 +253,10 @@ check_firewall() {
   six=no
   if has_ipv6; then six=yes; fi
   while read -r port; do
-    allowed "$port" "$six" || { printf '+ allow %s\n' "$port"; closed=1; }
+    if allowed "$port" "$six"; then continue; fi
+    if shuts "$port"; then printf -- '- deny %s (a rule of your own)\n' "$port"; fi
+    printf '+ allow %s\n' "$port"
+    closed=1
   done <"$work/ports"
   for port in $(ours); do
     grep -qxF "$port" "$work/ports" || { printf -- '- allow %s (put there by slipway, no longer asked for)\n' "$port"; closed=1; }
@@ -288,17 +296,23 @@ apply_firewall() {
   firewall_ports >"$work/ports"
   # First what stays open, then the door.
   while read -r port; do
-    allowed "$port" "$six" || ufw allow "$port" comment Slipway
+    allowed "$port" "$six" || ufw allow "$port" comment Slipway >/dev/null
   done <"$work/ports"
   for port in $(ours); do
-    grep -qxF "$port" "$work/ports" || ufw --force delete allow "$port"
+    grep -qxF "$port" "$work/ports" || ufw --force delete allow "$port" >/dev/null
   done
-  grep -qxE 'DEFAULT_INPUT_POLICY="?(DROP|REJECT)"?' /etc/default/ufw || ufw default deny incoming
+  grep -qxE 'DEFAULT_INPUT_POLICY="?(DROP|REJECT)"?' /etc/default/ufw || ufw default deny incoming >/dev/null
   systemctl --quiet enable ufw.service
+  if ufw_runs; then return 0; fi
+  # A host that passes packets on (a VPN, containers of another kind) goes on doing so.
+  if ! grep -qix 'ENABLED=yes' /etc/ufw/ufw.conf && [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] && iptables -w 5 -S FORWARD | grep -qx -- '-P FORWARD ACCEPT'; then
+    ufw default allow routed >/dev/null
+  fi
+  ufw --force enable
   if ! ufw_runs; then
-    ufw --force disable
+    # Its files say that it runs, the kernel does not.
+    ufw --force disable >/dev/null
     ufw --force enable
-    systemctl start ufw.service || :
   fi
 }
 disarm_firewall() { let_go firewall; }
