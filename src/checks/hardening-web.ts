@@ -89,7 +89,7 @@ export const webServer: readonly HostCheck[] = [
       const cron = facts.logs.cron && (runs(facts, 'cron') || runs(facts, 'crond'));
       // Debian's script in cron.daily leaves the work to the timer where systemd is process 1, whatever the timer's state.
       const byCron = cron && visit.facts.init !== 'systemd';
-      return verdict(byCron, byCron ? 'cron.daily' : `nothing runs it: logrotate.timer is ${timer?.enabled ?? 'absent'}`, expected);
+      return verdict(byCron, byCron ? 'cron.daily' : `nothing runs it: logrotate.timer is ${timer === undefined ? 'absent' : timer.enabled === 'enabled' ? 'not started' : timer.enabled}`, expected);
     },
   },
   {

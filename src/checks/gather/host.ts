@@ -15,7 +15,7 @@ export function hostQuestions(config: Config, environment: Environment, host: Ho
     environment.root,
     `app=${config.app}`,
     'feature=yes',
-    ...(asksFamily('hardening', preflight.severity) ? ['harden=yes'] : []),
+    ...(asksFamily('hardening', preflight.severity) ? [`harden=${config.site === undefined ? 'yes' : 'sudo'}`] : []),
     ...(plan ? ['probe=no'] : []),
     ...(host.sudo ? ['sudo=yes'] : []),
     `env=${config.release.envFile}`,

@@ -15,7 +15,8 @@
 #   monitor=NAME    is this unit or process alive?
 #   log=PATH        when did this file (or the newest file in this folder) change?
 #   harden=yes      how is the host closed and looked after: firewall, sshd, bans, updates, nginx, logs, PM2 at boot?
-#                   What only root may see is asked with `sudo -n`, where the login uses sudo and that asks nothing.
+#                   What only root may see is asked with `sudo -n`, where the login uses sudo and that asks nothing;
+#                   harden=sudo says that it does, as deploys of a site do
 #
 # Values are one line: a backslash, tab, newline and carriage return in them are written \\ \t \n \r.
 # Nothing is changed on the host but one folder made and removed again inside the root.
@@ -116,7 +117,7 @@ find_root() {
   # Somebody whom sudo does not know would be reported to root by mail.
   case " $(id -Gn 2>/dev/null) " in
     *' sudo '* | *' wheel '* | *' admin '*) : ;;
-    *) if [ -z "$(asked sudo "$@")" ]; then return 0; fi ;;
+    *) if [ -z "$(asked sudo "$@")" ] && [ "$(asked harden "$@")" != sudo ] && [ ! -x /usr/local/lib/slipway/as-root ]; then return 0; fi ;;
   esac
   if bounded 5 sudo -n true >/dev/null 2>&1; then root_by=sudo
   elif bounded 5 sudo -n -l >/dev/null 2>&1; then root_by=listed
