@@ -46,6 +46,7 @@ export const steps = {
   'certbot.certificate': 'has a certificate issued for all names, extends one, or leaves a good one alone; the running site stays as it is when that fails',
   'certbot.site': 'brings the site anew once the certificate is there, so that nginx serves it',
   'certbot.timer': 'sees that a timer renews and that a hook reloads nginx',
+  'certbot.own': 'holds a certificate of the team against the names, its key and the day; refuses a self-signed one in production',
   'certbot.renewal': 'proves the renewal with `certbot renew --dry-run`',
   'server.system': 'refuses systems whose packages are not known, before anything is done',
   'server.packages': 'installs what Slipway works with; like each step of `server` it asks first, changes only what differs, asks again, and with `--plan` only shows the difference',
