@@ -122,6 +122,11 @@ async function verifyIssue(context: RunContext, world: World, options: SignOffOp
     if (opening.release !== release || opening.app !== context.config.app || opening.environment !== context.environmentName) {
       return none('void', `issue ${issue.number} is about ${opening.app} ${opening.release} for ${opening.environment}`, 'Name the issue of this release.');
     }
+    // Else the configuration and the workflow of some branch would decide who had to sign.
+    const own = world.source.runId === undefined ? undefined : await world.source.run(world.source.runId);
+    if (own !== undefined && own.commit !== opening.commit) {
+      return none('forged', `this run is of commit ${own.commit.slice(0, 7)}, and what was signed is of ${opening.commit.slice(0, 7)}`, `Start it from the tag ${release}.`);
+    }
     return state.verdicts.filter((verdict) => verdict.stage === stage);
   };
   reportVerdicts(context, await context.reporter.group(`Sign-off ${stage} ${context.environmentName}, issue ${number}`, () => orUnknown(roles, stage, verdicts)), { digest, started });

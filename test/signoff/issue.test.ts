@@ -293,6 +293,13 @@ describe('the production run', () => {
     expect(await verified()).toEqual({ lead: 'unknown: fail', qa: 'unknown: fail' });
   });
 
+  test('refuses to be started from another commit than the one that was signed', async () => {
+    sign();
+    fake.runs.push({ ...fake.runs[0]!, id: 5000, event: 'workflow_dispatch' }, { ...fake.runs[0]!, id: 5001, event: 'workflow_dispatch', sha: fake.commit('Own roles', 'mallory') });
+    expect(await verified({ runId: 5000 })).toEqual(SIGNED);
+    expect(await verified({ runId: 5001 })).toEqual({ lead: 'forged: fail', qa: 'forged: fail' });
+  });
+
   test('refuses when GitHub does not show the issue: the permission to add is named', async () => {
     sign();
     fake.refused.add('issues');

@@ -26,13 +26,15 @@ export interface Situation {
   /** Whether there is a token that may read the members of teams. */
   readonly members?: boolean;
   readonly actor?: string;
+  /** The run that asks. */
+  readonly runId?: number;
 }
 
 /** Runs the command against the fake; `config` is the section sign-off. */
-export async function run(fake: FakeGitHub, { config = { before: ['qa'] }, options = {}, plan = false, token, members = false, actor = 'dora' }: Situation = {}): Promise<Outcome> {
+export async function run(fake: FakeGitHub, { config = { before: ['qa'] }, options = {}, plan = false, token, members = false, actor = 'dora', runId = RUN }: Situation = {}): Promise<Outcome> {
   const records: Evidence[] = [];
   const { api, waits } = clientOf(fake, token === undefined ? {} : { token });
-  const source = signOffSource({ api, repository: REPOSITORY, runId: RUN, ...(members ? { members: clientOf(fake, { token: MEMBERS_TOKEN }).api } : {}) });
+  const source = signOffSource({ api, repository: REPOSITORY, runId, ...(members ? { members: clientOf(fake, { token: MEMBERS_TOKEN }).api } : {}) });
   const reporter = {
     group: <T>(_: string, body: () => Promise<T>) => body(), step: () => undefined, block: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined, line: () => undefined,
     progress: () => undefined, evidence: (record: Evidence) => void records.push(record),
