@@ -48,7 +48,7 @@ const START = `set -e
 mkdir -p /root/acme; cd /root/acme
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj '/CN=Test authority' -keyout ca.key -out ca.pem 2>/dev/null
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout server.key -out server.csr 2>/dev/null
-printf 'subjectAltName=DNS:localhost' > ext
+printf 'subjectAltName=DNS:localhost,DNS:acme.example.com' > ext
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.pem 2>/dev/null
 cp ca.pem /etc/ssl/acme.pem
 ip route add unreachable 192.0.2.1 2>/dev/null || true
