@@ -17,9 +17,19 @@ const usage = {
   server: { with: {}, command: 'server', more: 'docs/server.md' },
   certbot: { with: {}, command: 'certbot', more: 'docs/certificates.md' },
   backup: { with: { 'app-env': '${{ secrets.APP_ENV }}', do: 'create' }, command: 'backup create', more: 'docs/backups.md' },
-  signoff: { with: { stage: 'before', digest: '${{ needs.build.outputs.digest }}' }, command: 'signoff', more: 'docs/sign-off.md' },
+  signoff: {
+    keyless: true,
+    with: { stage: 'before', digest: '${{ needs.build.outputs.digest }}' }, more: 'docs/sign-off.md',
+    grants: [['actions: read', 'the approvals of the run and the rules of the environments'], ['issues: write', 'only with `issue`: the go-live issue'], ['actions: write', 'only with `issue: comment`: starts the production run']],
+  },
+  watch: { with: { 'app-env': '${{ secrets.APP_ENV }}' }, more: 'docs/workflows.md', grants: [['issues: write', 'one issue for each alarm']] },
+  report: {
+    keyless: true,
+    with: { ledgers: '${{ runner.temp }}/evidence', html: 'report.html' }, more: 'docs/report.md',
+    grants: [['contents: write', 'only with `release`: appends to the notes of the GitHub release'], ['deployments: write', 'the status of the deployment'], ['issues: write', 'only with `issue`: the issue about the rollback']],
+  },
   preflight: { with: { tag: '${{ github.ref_name }}' } },
-  build: { id: 'build', with: {}, command: 'build' },
+  build: { with: {}, keyless: true, more: 'docs/workflows.md' },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },
   smoke: { with: { 'app-env': '${{ secrets.APP_ENV }}', junit: 'smoke.xml' } },
   rollback: { with: { reason: '${{ inputs.reason }}' } },
@@ -98,14 +108,16 @@ ${outputs(action)}
 
 ## Permissions
 
-${permissions(action)}
+${permissions(action, name)}
 `;
 }
 
-function permissions(action) {
+function permissions(action, name) {
+  const special = usage[name].grants;
   const asks = 'github-token' in action.inputs;
   const rest = asks ? 'Also `preflight.github.protected` and `reviewed`: tags, commits, the rules of the branch.' : "Slipway itself asks nothing of GitHub's API.";
   const table = (head, rows) => [`| ${head} | why |`, '|---|---|', ...rows.map(([name, why]) => `| \`${name}\` | ${why} |`)].join('\n');
+  if (special !== undefined) return table('permission', [['contents: read', '`actions/checkout` reads your repository'], ...special]);
   const own = table('permission', [['contents: read', `\`actions/checkout\` reads your repository. ${rest}`], ...(asks ? grants : [])]);
   if (!asks) return own;
   return `${own}
@@ -118,10 +130,10 @@ ${table('permission of the App', beyond)}`;
 }
 
 function example(name) {
-  const { id, with: further } = usage[name];
+  const { id, with: further, keyless } = usage[name];
   const values = {
     environment: 'production',
-    'ssh-private-key': '${{ secrets.SSH_PRIVATE_KEY }}',
+    ...(keyless === true ? {} : { 'ssh-private-key': '${{ secrets.SSH_PRIVATE_KEY }}' }),
     ...further,
   };
   return [
