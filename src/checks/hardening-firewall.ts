@@ -62,7 +62,8 @@ export const firewall: readonly HostCheck[] = [
       if (!state.openings.some((opening) => covers(opening.port, ssh) && opening.protocol !== 'udp')) {
         return fail(`SSH (port ${ssh}) is not let in: this connection may be the last`, expected, { remedy: `Now, before you log out: sudo ufw allow ${ssh}/tcp.` });
       }
-      const allowed = new Set([`${ssh}/tcp`, '80/tcp', '443/tcp', '443/udp', ...declared]);
+      // The port of the configuration too, which `server` opens: a router may forward it to another.
+      const allowed = new Set([`${ssh}/tcp`, `${visit.host.port}/tcp`, '80/tcp', '443/tcp', '443/udp', ...declared]);
       const other = state.openings.filter((opening) => isPublic(opening) && !isAllowed(opening, allowed));
       return verdict(other.length === 0, other.length === 0 ? state.openings.map(named).join(', ') : `also open: ${other.map(named).join(', ')}`, expected);
     },

@@ -1,7 +1,7 @@
 import type { Firewall } from '../../../src/checks/firewall-facts.js';
 import type { HardeningFacts, SshdFacts } from '../../../src/checks/hardening-facts.js';
 import type { HostFacts } from '../../../src/checks/facts.js';
-import { HEALTHY, NOW, type Case } from '../support.js';
+import { HEALTHY, HOST, NOW, type Case } from '../support.js';
 
 const on = { active: true, enabled: 'enabled' };
 const UFW: Firewall = { tool: 'ufw', incoming: 'deny', openings: ['22', '80', '443'].map((port) => ({ port, protocol: 'tcp' })) };
@@ -64,6 +64,7 @@ export const hardeningCases: Case[] = [
   ports('a database is open too', 'fail', { ...open({ port: '5432', protocol: 'tcp' }), words: /also open: 5432\/tcp\n/ }),
   ports('everything is open on a public device', 'fail', { ...open({ port: 'any', protocol: 'any', device: 'eth0' }), words: /everything on eth0/ }),
   ports('a database is open to one address, and all to a private network', 'pass', open({ port: '5432', protocol: 'tcp', from: '203.0.113.9' }, { port: 'any', protocol: 'any', device: 'wg0' })),
+  ports('the port that a router forwards is open as well', 'pass', { ...open({ port: '2200', protocol: 'tcp' }), visit: { host: { ...HOST, port: 2200 } } }),
   ports('another port is declared', 'pass', { ...open({ port: '51820', protocol: 'udp' }), config: 'server: { harden: { allow: [51820/udp] } }' }),
   ports('SSH listens where nothing is open', 'fail', { ...hard({ login: { port: 2222 } }), words: /2222\) is not let in[^]*ufw allow 2222\/tcp/ }),
   ports('a range holds the port of SSH', 'fail', { ...hard({ firewall: { ...UFW, openings: [{ port: '20:30', protocol: 'tcp' }] } }), words: /also open: 20:30\/tcp/ }),
