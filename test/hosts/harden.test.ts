@@ -207,6 +207,17 @@ test('bans run with the address of the run among those that are never banned; fi
   expect((await run({ steps: ['secret-modes', 'kernel', 'firewall', 'sshd', 'ban'] })).changed).toEqual([]);
 }, 60_000);
 
+test('what was kept can be taken back by hand, with the one command that the documents name', async () => {
+  expect(await must('for step in ban sshd firewall; do sh /var/lib/slipway/undo/script $step hand || exit 1; done')).toMatch(/firewall: as before: .* by hand/);
+  // Of the firewall the last change was that a port was closed; bans and sshd's file were new.
+  const now = await must('iptables -S; systemctl is-active fail2ban || true; ls /etc/ssh/sshd_config.d');
+  expect(now).toContain('-P INPUT DROP');
+  expect(now).toContain('--dport 51820 ');
+  expect(now).toMatch(/\ninactive\nslipway\.conf\n$/);
+  const root = await connect(address('root'), { privateKey: host.clientKey });
+  await root.close();
+}, 60_000);
+
 const address = (user: string) => ({
   name: `${user}@127.0.0.1:${host.port}`, user, address: '127.0.0.1', port: host.port, hostKeys: [host.hostKeyLine], path: [], connectTimeout: 5_000, keepalive: 0,
 });

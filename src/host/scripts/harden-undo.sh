@@ -143,8 +143,8 @@ take_back() {
   if [ ! -e "$place/armed" ]; then
     if [ ! -e "$undo/$step.result" ]; then say "$step: nothing is armed"; return 0; fi
     say "$step: $(cat "$undo/$step.result")"
-    ! grep -q '^not as before' "$undo/$step.result"
-    return
+    if grep -q '^not as before' "$undo/$step.result"; then return 1; fi
+    return 0
   fi
   [ "$why" = timer ] || systemctl stop "slipway-undo-$step.timer" 2>/dev/null || :
   verified=yes
