@@ -12,8 +12,10 @@ import { serverParameters } from '../server/parameters.js';
 import { stepsFor, type ServerStep } from '../server/steps.js';
 import { parsePrivateKey } from '../ssh/private-key.js';
 import { publicKeyOf } from '../ssh/public-key.js';
+import { SshError } from '../ssh/errors.js';
 import type { Connection } from '../ssh/types.js';
 import { proveRisky } from './harden.js';
+import { backupTimers } from './server-backups.js';
 import { logIn } from './server-login.js';
 import type { RunContext } from './run-context.js';
 
@@ -52,6 +54,7 @@ export async function server(context: RunContext, options: ServerOptions): Promi
         else for (const step of risky) changed.push(...(await proveRisky(context, host, step, runSteps)));
       });
     }
+    changed.push(...(await backupTimers(context, hosts)));
   } finally {
     await Promise.all(hosts.map(({ connection }) => connection.close().catch(() => undefined)));
   }
@@ -61,7 +64,8 @@ export async function server(context: RunContext, options: ServerOptions): Promi
 async function prepare(context: RunContext, host: HostConfig, { login }: ServerOptions): Promise<Preparation> {
   const { config, environment, environmentName } = context;
   const wanted = { config, host, services: servicesOn(config.services, host) };
-  const deployKeys = [...ownKey(context), ...config.server.keys];
+  // Somebody else's key lets that person in, and not the deploy user.
+  const deployKeys = [...(login === undefined || /^root(:|$)/.test(login) ? ownKey(context) : []), ...config.server.keys];
   const steps = stepsFor(wanted);
   const connection = await logIn(context, host, login);
   const parameters = serverParameters(wanted, { environment: environmentName, root: environment.root, deployKeys, connection: await cameIn(connection) });
@@ -92,6 +96,10 @@ export async function runSteps(context: RunContext, { name, connection, paramete
   const reader = new StepReader((answer) => tell(context, name, byId.get(answer.id), answer), (text) => reporter.line(name, text));
   const result = await connection.exec(scriptText('server'), [mode, ...byId.keys()], {
     input: inputOf(parameters), sudo: true, label: `server ${mode}`, signal: context.signal, onStdout: reader.take, idleLimit: 900_000,
+  }).catch((error: unknown) => {
+    const [admin] = Object.keys(context.config.server.admins);
+    if (admin === undefined || !(error instanceof SshError && error.kind === 'sudo')) throw error;
+    throw new UserError(`${name}: ${connection.user} may not do this: it has narrow sudo, as there are \`server.admins\``, { cause: error, remedy: `Log in as one of them: \`--login ${admin}\` (input \`login\`), with that person's key.` });
   });
   const bad = reader.answers.find(({ state }) => state === 'failed' || state === 'refused');
   if (bad !== undefined && !(context.plan && bad.state === 'refused')) {

@@ -41,6 +41,8 @@ export interface WorkspaceOptions {
   /** The port the app listens on, in the host; the environment's url is its published port. */
   readonly port?: number;
   readonly changes?: Changes;
+  /** Makes the root folder on the host, which `slipway server` else does. Default: true. */
+  readonly root?: boolean;
 }
 
 /** Copies an app into a temporary git repository and makes its root folder on the host, owned by deploy. */
@@ -97,6 +99,7 @@ export async function workspace(host: Host, options: WorkspaceOptions): Promise<
     ...options.changes,
   });
   await made.commit();
+  if (options.root === false) return made;
   const rootMade = await host.run(`install -d -o deploy -g deploy ${root}`);
   if (rootMade.code !== 0) throw new Error(rootMade.stderr);
   return made;

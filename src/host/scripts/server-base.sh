@@ -154,7 +154,7 @@ check_user() {
     good=1
     printf '+ %s in group systemd-journal\n' "$p_user"
   fi
-  if [ "$good" = 0 ]; then observed="$p_user ($(id -u "$p_user")), $(wc -l <"$work/keys") keys asked for and there"; else observed="$p_user"; fi
+  if [ "$good" = 0 ]; then observed="$p_user, user id $(id -u "$p_user"), with the keys asked for"; else observed="$p_user"; fi
   return "$good"
 }
 apply_user() {

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Host, startHost } from './harness.js';
+import { Job, runCli } from './run-action.js';
+import { current } from './state-of.js';
+import { workspace, type Workspace } from './workspace.js';
+
+/** A server as it comes from a provider, until an app answers on it: with a person who has a login, so the deploy user has narrow sudo. */
+let host: Host;
+let work: Workspace;
+const ENV = 'JWT_SECRET=9f1c2f6e0a7b4d3c8e5f6a7b8c9d0e1f\nADMIN_EMAIL=admin@example.com\nADMIN_PASSWORD=correct-horse-battery\n';
+const FOREIGN = { '/etc/logrotate.d/team': '/var/log/team.log { weekly }\n', '/etc/sudoers.d/team': '# ours\n', '/etc/apt/apt.conf.d/99team': 'APT::Install-Suggests "0";\n' };
+
+beforeAll(async () => {
+  host = await startHost({ bare: true, publish: [80] });
+  work = await workspace(host, {
+    kind: 'express',
+    app: 'shop',
+    changes: {
+      'environments.production.url': undefined,
+      'services.web.health.interval': '200ms',
+      'services.web.instances': 1,
+      // A unit of the system's, which only root can bring: beside PM2, to show both.
+      'services.clock': { start: 'sleep infinity', manager: 'systemd' },
+      site: { domains: ['www.example.com'], routes: { '/': 'web' }, drain: '1s' },
+      server: { node: 24, 'node-mirror': 'http://127.0.0.1:8099', admins: { alice: host.clientPublicKey }, timezone: 'Europe/Berlin', folders: ['/var/uploads'], harden: false },
+    },
+    root: false,
+  });
+  for (const [file, text] of Object.entries(FOREIGN)) await host.run(`mkdir -p "$(dirname ${file})"; cat > ${file}`, { input: text });
+}, 120_000);
+afterAll(async () => {
+  await host.stop();
+  await work.remove();
+});
+
+const server = (...args: string[]) => runCli(['server', 'production', '--identity', work.identity, ...args], { workspace: work.folder });
+/** All that says what a host is, byte for byte, with the times of files. */
+const everything = async (): Promise<string> =>
+  (await host.run(`find /etc /usr/local /srv /home /var/uploads /var/lib/slipway /var/lib/systemd/linger /var/spool/cron -not -path '/home/*/.pm2/*' -not -name lock \\( -type f -printf '%p %m %u:%g %s %T@ %C@\\n' -o -printf '%p %m %u:%g %l\\n' \\) 2>/dev/null | sort; getent passwd; getent group; dpkg-query --list; systemctl list-unit-files --no-legend`)).stdout;
+const deployer = (command: string) => host.run(command, { user: 'deploy' });
+
+describe('a bare server', () => {
+  test('of a system whose packages are not known is refused by name, and stays as it is', async () => {
+    const before = await everything();
+    await host.run("cp /etc/os-release /tmp/os-release; printf 'ID=alpine\\nVERSION_ID=3.20\\nPRETTY_NAME=\"Alpine Linux v3.20\"\\n' > /tmp/fake; mount --bind /tmp/fake /usr/lib/os-release");
+    const ran = await server();
+    await host.run('umount /usr/lib/os-release');
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/runs Alpine Linux v3.20: `server` knows Debian 12 and 13, Ubuntu 22.04 and 24.04/);
+    expect(await everything()).toBe(before);
+  }, 60_000);
+
+  test('has a plan that shows what would be changed, and changes nothing', async () => {
+    const before = await everything();
+    const ran = await server('--plan');
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toMatch(/\+ package curl[^]*\+ user deploy, shell \/bin\/bash[^]*\+deploy ALL=\(root\) NOPASSWD: \/usr\/local\/lib\/slipway\/as-root[^]*\+ folder \/srv\/shop, of deploy[^]*\+ node v24/);
+    expect(ran.stdout).toMatch(/would change \d+ steps: packages, time-zone, user, admins, sudo, folders/);
+    expect(await everything()).toBe(before);
+  }, 60_000);
+
+  test('is prepared over root’s login', async () => {
+    const ran = await server();
+    expect(ran.stdout + ran.stderr).toMatch(/does not know deploy yet: logged in as root/);
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect((await host.run('date +%Z; node --version; pm2 --version 2>/dev/null | tail -1; nginx -T 2>/dev/null | grep -c "^server_tokens off"; ls /etc/nginx/sites-enabled; passwd -S deploy | cut -d " " -f 2; stat -c "%U %a" /srv/shop /var/uploads; cat /proc/swaps | wc -l')).stdout).toMatch(
+      /^CES?T\nv24\.\d+\.\d+\n7\.\d+\.\d+\n1\nL\ndeploy 755\ndeploy 755\n/,
+    );
+  }, 120_000);
+
+  test('is left alone by the second run, by a person with a login: not one file is written', async () => {
+    const before = await everything();
+    const ran = await server('--login', 'alice');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect(ran.stdout).toContain('nothing to change');
+    expect(await everything()).toBe(before);
+    for (const [file, text] of Object.entries(FOREIGN)) expect((await host.run(`cat ${file}`)).stdout).toBe(text);
+  }, 60_000);
+
+  test('is not prepared by the deploy user any more, who is told whom to ask', async () => {
+    const ran = await server();
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/has narrow sudo[^]*--login alice/);
+  }, 60_000);
+});
+
+describe('narrow sudo', () => {
+  let first: string;
+
+  test('is enough to deploy an app with PM2, a unit of the system’s and a site, and to go back', async () => {
+    await host.run('cp -rT /opt/mirror/npm /home/deploy/.npm && chown -R deploy: /home/deploy/.npm');
+    const inputs = { ...work.inputs, 'app-env': ENV };
+    const job = await Job.begin(work.folder, { inputs });
+    const ran = await job.run('deploy');
+    expect(ran.log).toContain('is live');
+    expect(ran.code).toBe(0);
+    first = ran.outputs['release']!;
+    await work.configure({ 'site.headers': { 'X-Site': 'second' } });
+    const second = await job.run('deploy');
+    expect(second.code).toBe(0);
+    expect(await site()).toContain('X-Site: second');
+    const back = await runCli(['rollback', 'production', '--identity', work.identity], { workspace: work.folder, env: { SLIPWAY_APP_ENV: ENV } });
+    expect([back.code, back.stderr]).toEqual([0, '']);
+    await job.end();
+    expect(await current(host, work)).toBe(first);
+    expect(await site()).toContain(first);
+    expect((await host.run('systemctl show --value -p User,ActiveState shop-clock.service')).stdout.trim().split('\n').sort()).toEqual(['active', 'deploy']);
+  }, 120_000);
+
+  const site = async (): Promise<string> => (await host.run("curl -si -m 5 -H 'Host: www.example.com' http://127.0.0.1/version")).stdout;
+
+  test('refuses everything else', async () => {
+    const gate = 'sudo -n /usr/local/lib/slipway/as-root';
+    await deployer(`printf '[Service]\\nExecStart=/bin/sh -c id\\nUser=root\\n' > root.service; printf '[Service]\\nUser=deploy\\nExecStart=+/bin/sh -c id\\n' > plus.service
+      head -n 1 /etc/nginx/sites-available/slipway-shop-production.conf > log.conf; printf 'server { "error_log"\\n/etc/cron.d/x; }\\n' >> log.conf`);
+    const put = `'install -m 0644 "$1" "$2.new" && mv -f x' slipway`;
+    const bad = [
+      'sudo -n cat /etc/shadow', 'sudo -n sh -c id', ...[
+        'cat /etc/shadow', 'sh -c id', `sh -c 'id' slipway a b c`, 'systemctl stop ssh.service', 'systemctl restart nginx.service', 'systemctl enable --now shop-x.service /tmp/y.service', 'systemctl edit shop-clock.service',
+        'nginx -c /tmp/other.conf', 'nginx -s stop', 'install -m 0644 root.service /etc/systemd/system/shop-x.service', 'install -m 0644 plus.service /etc/systemd/system/shop-x.service',
+        'install -m 4755 /bin/sh /usr/local/bin/sh', 'install -m 0644 plus.service /etc/systemd/system/../../cron.d/shop-x.service', 'rm -f /etc/passwd', 'rm -f /etc/systemd/system/pm2-deploy.service',
+        `sh -c ${put} log.conf /etc/nginx/sites-available/slipway-shop-production.conf ''`, `sh -c ${put} log.conf /etc/nginx/nginx.conf ''`,
+        'journalctl -u ssh.service --since @0 -n 60 --no-pager -o cat', 'readlink /root/x', 'certbot certonly --manual --manual-auth-hook id', `certbot renew --pre-hook id`, 'test -f /root/.bashrc', 'env A=1 id', 'ufw disable',
+      ].map((command) => `${gate} ${command}`),
+    ];
+    const codes = await deployer(bad.map((command) => `${command} >out 2>&1; code=$?; [ $code -ne 0 ] && grep -qE 'as-root does not do this|a password is required|as-root: ' out || printf '%s: %s\\n' "$code" ${JSON.stringify(command).replaceAll('$', '\\$').replaceAll('`', '\\`')}`).join('\n'));
+    expect(codes.stdout + codes.stderr).toBe('');
+    expect((await host.run('ls /etc/systemd/system/shop-x.service /etc/cron.d/x 2>/dev/null; systemctl is-active ssh nginx')).stdout).toBe('active\nactive\n');
+  }, 60_000);
+
+  test('and the app outlives a restart of the server', async () => {
+    await host.restart();
+    let answer = '';
+    for (const until = Date.now() + 30_000; Date.now() < until && !answer.includes(first); ) answer = await site();
+    expect(answer).toContain(first);
+  }, 90_000);
+});
