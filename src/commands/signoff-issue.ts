@@ -4,7 +4,7 @@ import { commandsOf } from '../signoff/issue-commands.js';
 import { WRITER, type CommentFacts, type IssueFacts, type PeopleFacts } from '../signoff/issue-facts.js';
 import { claimOf, recordsOf, type Opening, type Records } from '../signoff/issue-records.js';
 import { readIssue, type IssueState } from '../signoff/issue-state.js';
-import { answersText, issueBody, issueTitle, openingText, startedText } from '../signoff/issue-text.js';
+import { answersTexts, issueBody, issueTitle, openingText, startedText } from '../signoff/issue-text.js';
 import { rolesOf, type Policy } from '../signoff/policy.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { Verdict } from '../signoff/verdict.js';
@@ -90,7 +90,7 @@ async function answerComments(context: RunContext, world: World, options: SignOf
   context.outputs.outcome = `${signed} of ${formatCount(state.verdicts.length, 'role')} signed off in issue ${issue.number}`;
   if (context.plan) return;
   note(context, issue, started, context.outputs.outcome);
-  if (state.answers.length > 0) await source.issues.comment(issue.number, answersText(state.answers));
+  for (const text of answersTexts(state.answers)) await source.issues.comment(issue.number, text);
   const body = issueBody({ opening, run: issue.url.replace(/\/issues\/\d+$/, `/actions/runs/${opening.run}`) }, policy, state.verdicts);
   if (body !== issue.body) await source.issues.rewrite(issue.number, body);
   const { complete } = state;
@@ -142,7 +142,7 @@ function note(context: RunContext, issue: IssueFacts, started: number, observed:
   context.reporter.step(context.environmentName, observed);
 }
 
-const UNRECORDED = "the comment that says which artefact is signed is not there, or was changed: what was signed is not known";
+const UNRECORDED = "the comment that says which artefact is signed is not there, or one of Slipway's own was changed: what was signed is not known";
 const REOPEN = 'Close the issue, and let the release open a new one.';
 
 interface Reading {
@@ -155,7 +155,7 @@ async function read({ source, policy }: World, issue: IssueFacts): Promise<Readi
   const comments = await source.issues.comments(issue.number);
   const records = recordsOf(comments);
   const { opening } = records;
-  if (opening === undefined) return { opening, records, state: undefined };
+  if (opening === undefined || records.changed !== undefined) return { opening, records, state: undefined };
   return { opening, records, state: readIssue({ comments, records, opening }, policy, await peopleOf(source, policy, comments, opening)) };
 }
 

@@ -8,21 +8,23 @@ export type Command =
 /** So many digits of the digest an approval must name. */
 export const LEAST_DIGITS = 7;
 
-const LONGEST_REASON = 500;
+const LONGEST_REASON = 300;
+/** Nobody signs for more roles at once; the answer must fit into a comment. */
+const MOST_COMMANDS = 10;
 
 /**
  * The commands of a comment: lines that begin with `/approve` or `/reject`. Quoted lines, code blocks and what does not show
  * on the page are no commands.
  */
 export function commandsOf(body: string): Command[] {
-  return visibleLines(body).flatMap((line) => {
+  return visibleLines(body).flatMap((line): Command[] => {
     const [, word, rest = ''] = /^\/(approve|reject)(?:[ \t]+(.*))?$/i.exec(line.trimEnd()) ?? [];
     if (word === undefined) return [];
     const [role = '', ...others] = rest.trim().split(/[ \t]+/);
-    if (!/^[a-z0-9][a-z0-9-]{0,62}$/i.test(role)) return [{ kind: 'wrong', role: '', why: `\`/${word.toLowerCase()}\` must name a role` } as const];
+    if (!/^[a-z0-9][a-z0-9-]{0,62}$/i.test(role)) return [{ kind: 'wrong', role: '', why: `\`/${word.toLowerCase()}\` must name a role` }];
     const name = role.toLowerCase();
     return [word.toLowerCase() === 'approve' ? approval(name, others) : rejection(name, others)];
-  });
+  }).slice(0, MOST_COMMANDS);
 }
 
 function approval(role: string, [digest, ...more]: readonly string[]): Command {

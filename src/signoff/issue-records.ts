@@ -27,6 +27,8 @@ export interface Records {
   readonly opening: (Opening & { readonly comment: number }) | undefined;
   readonly answers: readonly AnswerRecord[];
   readonly started: readonly Started[];
+  /** A comment of Slipway's own that somebody has changed: what it kept is not known any more. */
+  readonly changed: number | undefined;
 }
 
 /** A record as it stands in a comment. */
@@ -37,10 +39,12 @@ export function mark(kind: Kind, value: Opening | readonly AnswerRecord[] | Star
 
 export function recordsOf(comments: readonly CommentFacts[]): Records {
   const own = comments.filter(({ login, bot, created, updated }) => login === WRITER && bot && created === updated);
+  const changed = comments.find(({ login, bot, created, updated }) => login === WRITER && bot && created !== updated);
   const [first] = own.flatMap(({ id, body }) => read('release', body).map((value) => ({ ...opening.parse(value), comment: id })));
   return {
     opening: first,
     answers: own.flatMap(({ body }) => read('answers', body).flatMap((value) => answers.parse(value))),
+    changed: changed?.id,
     started: own.flatMap(({ body }) => read('started', body).map((value) => started.parse(value))),
   };
 }

@@ -48,7 +48,7 @@ function stageText(stage: Stage, policy: Policy, verdicts: readonly Verdict[]): 
     const verdict = verdicts.find((one) => one.role === role.role);
     const signed = verdict?.state === 'approved';
     const who = [...role.users, ...role.teams].map((name) => codeMarkdown(name)).join(', ');
-    const how = verdict === undefined || verdict.state === 'missing' ? who : `${escapeMarkdown(verdict.observed)}${verdict.given === undefined ? '' : ` (${verdict.given})`}`;
+    const how = verdict === undefined || verdict.state === 'missing' ? who : `${escapeMarkdown(verdict.observed, 400)}${verdict.given === undefined ? '' : ` (${verdict.given})`}`;
     return `- [${signed ? 'x' : ' '}] **${role.role}**: ${how}`;
   }), ''];
 }
@@ -66,11 +66,27 @@ export function openingText(opening: Opening, policy: Policy): string {
 
 const WORDS: Record<Outcome['outcome'], string> = { approved: '✅ counted', rejected: '❌ counted', refused: '🚫 not counted', gone: '⚠️ gone' };
 
-/** One comment that answers all that were not answered yet. */
-export function answersText(answers: readonly Answer[]): string {
+/** GitHub takes comments of up to 65,536 characters; the longest answer to one comment has some 20,000. */
+const ROOM = 40_000;
+
+/** Comments that answer all that were not answered yet: one, unless there are very many. */
+export function answersTexts(answers: readonly Answer[]): string[] {
+  const texts: string[] = [];
+  let group: Answer[] = [];
+  for (const answer of answers) {
+    if (group.length > 0 && answersText([...group, answer]).length > ROOM) {
+      texts.push(answersText(group));
+      group = [];
+    }
+    group.push(answer);
+  }
+  return group.length === 0 ? texts : [...texts, answersText(group)];
+}
+
+function answersText(answers: readonly Answer[]): string {
   return [
     ...answers.flatMap(({ outcomes }) => outcomes.map(({ role, outcome, observed, remedy }) =>
-      `- ${WORDS[outcome]}${role === '' ? '' : ` **${escapeMarkdown(role)}**`}: ${escapeMarkdown(observed, 700)}${remedy === undefined || outcome === 'approved' || outcome === 'rejected' ? '' : `. ${escapeMarkdown(remedy)}`}`)),
+      `- ${WORDS[outcome]}${role === '' ? '' : ` **${escapeMarkdown(role)}**`}: ${escapeMarkdown(observed, 400)}${remedy === undefined || outcome === 'approved' || outcome === 'rejected' ? '' : `. ${escapeMarkdown(remedy)}`}`)),
     '',
     mark('answers', answers.map(({ record }) => record)),
   ].join('\n');

@@ -293,6 +293,16 @@ describe('the production run', () => {
     expect(await verified()).toEqual({ lead: 'unknown: fail', qa: 'unknown: fail' });
   });
 
+  test('refuses an issue in which an answer was changed, to hide a rejection', async () => {
+    sign();
+    const rejection = say('bob', '/reject qa broken');
+    await heard();
+    fake.signOff.delete(rejection);
+    say('ann', 'Nothing to see');
+    fake.signOff.edit(fake.signOff.comments.find(({ body: text }) => text.includes('❌ counted'))!, 'Nothing to see');
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
   test('refuses to be started from another commit than the one that was signed', async () => {
     sign();
     fake.runs.push({ ...fake.runs[0]!, id: 5000, event: 'workflow_dispatch' }, { ...fake.runs[0]!, id: 5001, event: 'workflow_dispatch', sha: fake.commit('Own roles', 'mallory') });
@@ -329,6 +339,18 @@ describe('the workflow on comments', () => {
       expect((await heard()).outputs.outcome).toContain('nothing was done');
     }
     expect([bots().length, fake.signOff.dispatches.length]).toEqual([1, 0]);
+  });
+
+  test('is not stopped by a flood of commands', async () => {
+    fake.signOff.people.set('mallory', 'read');
+    for (let index = 0; index < 12; index += 1) say('mallory', `/reject qa ${'<|'.repeat(200)}\n`.repeat(2000));
+    sign();
+    expect((await heard()).error).toBeUndefined();
+    expect(Math.max(...bots().map((text) => text.length))).toBeLessThan(65_536);
+    expect(fake.signOff.dispatches).toHaveLength(1);
+    const before = bots().length;
+    await heard();
+    expect(bots()).toHaveLength(before);
   });
 
   test('answers all that was not answered in one comment, and nothing twice', async () => {
