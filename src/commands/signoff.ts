@@ -71,5 +71,5 @@ async function gate(source: SignOffSource, policy: Policy, { stage, role, run }:
     return [...one.teams, ...(adminsBypass ? reviewers : [])];
   }));
   const memberOf = await source.members(logins, logins.length === 0 ? [] : [...teams]);
-  return judge({ ...facts, environments, memberOf }, policy, { stage, role });
+  return judge({ ...facts, environments, memberOf }, policy, { stage, role, within: role !== undefined && id === source.runId });
 }

@@ -3,17 +3,19 @@ import { environmentOfRole, same, type EnvironmentFacts, type GateFacts, type Jo
 import { isAmong, objection, rolesOf, twice, type Objection, type Policy } from './policy.js';
 import type { Stage, Verdict } from './verdict.js';
 
-/** What is asked: the roles of a stage, or one of them from within its own job, which its environment has let pass. */
+/** What is asked: the roles of a stage, or one of them. */
 export interface Question {
   readonly stage: Stage;
   readonly role?: string | undefined;
+  /** The role's own job asks, which its environment has let pass. */
+  readonly within?: boolean;
 }
 
 /** The verdicts of sign-off by environments, a role each, in the order of the configuration. Closed where something is not known. */
 export function judge(facts: GateFacts, policy: Policy, question: Question): Verdict[] {
   return rolesOf(policy, question.stage)
     .filter(({ role }) => question.role === undefined || role.role === question.role)
-    .map(({ role, stage }) => ({ role: role.role, stage, ...verdict(facts, policy, role, question.role === role.role) }));
+    .map(({ role, stage }) => ({ role: role.role, stage, ...verdict(facts, policy, role, question.within === true) }));
 }
 
 /** What can be said before anybody was asked: whether the environments are there and ask somebody. */

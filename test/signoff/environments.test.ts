@@ -199,6 +199,11 @@ describe('the bypass of an administrator', () => {
     expect(await states({ options: { role: 'qa' } })).toEqual({ qa: 'bypassed: fail' });
   });
 
+  test('does not show to one who asks for a role from outside', async () => {
+    fake.runs.push({ ...fake.runs[0]!, id: RUN + 1 });
+    expect(await states({ options: { role: 'qa', run: String(RUN + 1) } })).toEqual({ qa: 'missing: fail' });
+  });
+
   test('shows in an approval of somebody whom the environment does not ask', async () => {
     approve('qa', 'root');
     expect(only(await run(fake))).toMatchObject({ status: 'fail', data: { state: 'bypassed', login: 'root' } });
