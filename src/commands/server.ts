@@ -90,7 +90,7 @@ function ownKey({ credentials: { privateKey, passphrase } }: RunContext): string
  * @returns the ids of those that were changed, or would be.
  * @throws UserError when one was refused or failed.
  */
-export async function runSteps(context: RunContext, { name, connection, parameters }: Preparation, steps: readonly ServerStep[], mode: 'plan' | 'apply' | 'confirm' | 'undo' = context.plan ? 'plan' : 'apply'): Promise<string[]> {
+export async function runSteps(context: RunContext, { name, host, connection, parameters }: Preparation, steps: readonly ServerStep[], mode: 'plan' | 'apply' | 'confirm' | 'undo' = context.plan ? 'plan' : 'apply'): Promise<string[]> {
   const { reporter } = context;
   const byId = new Map(steps.map((step) => [step.id, step]));
   const reader = new StepReader((answer) => tell(context, name, byId.get(answer.id), answer), (text) => reporter.line(name, text));
@@ -98,7 +98,7 @@ export async function runSteps(context: RunContext, { name, connection, paramete
     input: inputOf(parameters), sudo: true, label: `server ${mode}`, signal: context.signal, onStdout: reader.take, idleLimit: 900_000,
   }).catch((error: unknown) => {
     const [admin] = Object.keys(context.config.server.admins);
-    if (admin === undefined || !(error instanceof SshError && error.kind === 'sudo')) throw error;
+    if (admin === undefined || connection.user !== host.user || !(error instanceof SshError && error.kind === 'sudo')) throw error;
     throw new UserError(`${name}: ${connection.user} may not do this: it has narrow sudo, as there are \`server.admins\``, { cause: error, remedy: `Log in as one of them: \`--login ${admin}\` (input \`login\`), with that person's key.` });
   });
   const bad = reader.answers.find(({ state }) => state === 'failed' || state === 'refused');

@@ -26,7 +26,7 @@ beforeAll(async () => {
     },
     root: false,
   });
-  for (const [file, text] of Object.entries(FOREIGN)) await host.run(`mkdir -p "$(dirname ${file})"; cat > ${file}`, { input: text });
+  for (const [file, text] of Object.entries(FOREIGN)) await host.run(`mkdir -p "$(dirname ${file})"; cat > ${file}; chmod 0440 ${file}`, { input: text });
 }, 120_000);
 afterAll(async () => {
   await host.stop();

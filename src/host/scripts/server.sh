@@ -16,10 +16,9 @@ system
 tab=$(printf '\t')
 umask 022
 export HOME="${HOME:-/root}" PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-mkdir -p /var/lib/slipway
-chmod 0700 /var/lib/slipway
 if [ "$mode" = apply ]; then settle_unproven; fi
 if [ "$mode" != plan ]; then
+  install -d -m 0700 /var/lib/slipway
   exec 8>/var/lib/slipway/lock
   flock -w 120 8 || fail 6 'another run of slipway server has been at work on this host for more than 120 s'
 fi
