@@ -1,0 +1,14 @@
+import { stripControls } from '../evidence/text.js';
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** Text from anywhere for HTML, between tags or in a quoted attribute; control characters and bidirectional overrides go. */
+export function html(text: string): string {
+  return stripControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+}
+
+/** `text` when it is an address that a browser may be led to; undefined for everything else (`javascript:` …). */
+export function webAddress(text: string | undefined): string | undefined {
+  if (text === undefined || !/^https?:\/\/[^\s"'<>]+$/i.test(text)) return undefined;
+  return URL.canParse(text) ? text : undefined;
+}
