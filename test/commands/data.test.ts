@@ -154,8 +154,8 @@ if (present) describe('a fleet whose database lives on one host', () => {
     await deployed(FIRST);
     await deployed(SECOND);
     writeFileSync(below('.slipway/backups/main/restoring'), `id\t${backups()[0] ?? ''}\n`);
-    for (const attempt of [deployed(FIRST), rolledBack({})]) {
-      const error = await failing(attempt);
+    for (const attempt of [() => deployed(FIRST), () => rolledBack({})]) {
+      const error = await failing(attempt());
       expect(error.message).toMatch(/a restore on .* was interrupted/);
       expect(error.remedy).toContain(`slipway backup restore production --database main --id ${backups()[0] ?? ''}`);
     }

@@ -60,7 +60,7 @@ function configuration(): string {
     .replace(/^ {4}url: .*$/m, `    url: https://${NAME}`)
     .replace(/^ {6}- address: .*\n {8}host-key: .*$/m, `      - { address: deploy@${NAME}, host-key: "${server.hostKeyLine}", sudo: true }`)
     .concat(stringify({
-      server: { node: 20, 'node-mirror': 'http://127.0.0.1:8099', keys: desk.clientPublicKey.split(' ').slice(0, 2).join(' ') },
+      server: { node: 24, 'node-mirror': 'http://127.0.0.1:8099', keys: desk.clientPublicKey.split(' ').slice(0, 2).join(' ') },
       site: { domains: [NAME], routes: { '/': 'web' }, tls: { email: 'ops@example.com', server: 'https://acme.example.com:14000/dir', ca: '/etc/ssl/acme.pem' } },
     }))
     .replace('  disk-free: 5%', `  disk-free: 5%\n  dns: { addresses: [${server.innerAddress}] }\n  severity: { dns: 'off' }`);

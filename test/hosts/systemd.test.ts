@@ -78,6 +78,8 @@ describe('a Flask app in a venv made on the host, as a systemd user unit', () =>
 
   test('goes back by itself when the new one does not start, and rolls back unit and all', async () => {
     const start = '.venv/bin/gunicorn --workers 2 --no-control-socket --bind 0.0.0.0:8000 app:app';
+    // From here on it is about the unit alone.
+    await work.configure({ databases: undefined });
     await work.configure({ 'services.web.health.within': '5s', 'services.web.start': ".venv/bin/python -c 'import sys; sys.exit(\"no such table\")'" });
     const red = await runAction('deploy', { workspace: work.folder, inputs: work.inputs });
     expect(red.code).toBe(1);
