@@ -199,6 +199,13 @@ describe('the bypass of an administrator', () => {
     expect(await states({ options: { role: 'qa' } })).toEqual({ qa: 'bypassed: fail' });
   });
 
+  test('of an earlier attempt is not held against one that still waits', async () => {
+    fake.runs[0]!.attempt = 2;
+    fake.signOff.job(RUN, 'signoff-qa', { attempt: 1 });
+    fake.signOff.waiting.push('signoff-qa');
+    expect(await states()).toEqual({ qa: 'missing: fail' });
+  });
+
   test('does not show to one who asks for a role from outside', async () => {
     fake.runs.push({ ...fake.runs[0]!, id: RUN + 1 });
     expect(await states({ options: { role: 'qa', run: String(RUN + 1) } })).toEqual({ qa: 'missing: fail' });
