@@ -18,4 +18,9 @@ export const harden = section('What is closed on the hosts. Before each risky st
   }),
   kernel: z.boolean().prefault(true).meta({ description: 'Basic sysctl settings of the network and the kernel.' }),
   'undo-within': duration('How long a risky step may stay unproven before the host takes it back by itself.').prefault('60s'),
+}, {
+  rules: ({ 'undo-within': within }, complain) => {
+    // A login takes some seconds, and whoever waits for a dead run waits as long.
+    if (typeof within === 'number' && (within < 5_000 || within > 3_600_000)) complain(['undo-within'], 'must be from 5s to 1h');
+  },
 });
