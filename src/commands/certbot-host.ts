@@ -28,6 +28,8 @@ export interface CertificateFindings {
   readonly keyMode: string | undefined;
   /** The authority that certbot's own configuration of this certificate names. */
   readonly server: string | undefined;
+  /** How certbot proves the names when it renews: the name of its plugin. */
+  readonly plugin: string | undefined;
   /** Its folder is there, and certbot knows nothing of it. */
   readonly unmanaged: boolean;
 }
@@ -123,7 +125,7 @@ export function readFindings(stdout: string): CertificateFindings {
     }),
     certificate: encoded === undefined ? undefined : readable(Buffer.from(encoded, 'base64').toString('utf8')),
     key: key === 'matches' || key === 'other' || key === 'absent' || key === 'unreadable' ? key : undefined,
-    keyMode: one('key-mode'), server: one('managed')?.split('\t')[0], unmanaged: one('unmanaged') !== undefined,
+    keyMode: one('key-mode'), server: one('managed')?.split('\t')[0], plugin: one('managed')?.split('\t')[1], unmanaged: one('unmanaged') !== undefined,
   };
 }
 

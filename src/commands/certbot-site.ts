@@ -1,6 +1,7 @@
 import type { SiteConfig } from '../config/schema.js';
 import { UserError } from '../evidence/errors.js';
 import type { Member } from '../release/fleet.js';
+import { renewalDoubt } from '../site/certificate-request.js';
 import type { CertbotHost, CertificateFindings } from './certbot-host.js';
 import { recorded, type RunContext } from './run-context.js';
 
@@ -35,4 +36,28 @@ export async function followUp(context: RunContext, { member, host, site }: Plac
       return { observed: change.installed ? 'the site is served over https' : served === 'reloaded' ? 'nginx was reloaded with the new certificate' : 'nginx has it already' };
     },
   );
+}
+
+/**
+ * The host's own timer and the hook that reloads nginx: what they lack is put right.
+ * @param asked certbot has just got a certificate, and has written down how.
+ * @returns whether anything was.
+ */
+export async function renewals(context: RunContext, { host, tls, found }: Place, asked: boolean): Promise<boolean> {
+  const { lacks } = await recorded(
+    context,
+    { id: 'certbot.timer', phase: 'certbot', title: 'The host renews the certificate by itself', subject: host.name, expected: 'a timer that is on, and a hook that reloads nginx' },
+    () => host.renewal('apply'),
+    ({ lacks: mended, timer }) => {
+      const doubt = renewalDoubt(tls, asked ? undefined : found.plugin, found.port80.some(({ name }) => name === 'nginx'));
+      const said = [timer === 'none' ? 'nothing starts certbot' : timer, ...(mended.length === 0 && doubt === undefined ? ['as it should be'] : mended.map((text) => `put right: ${text}`)), ...(doubt === undefined ? [] : [doubt])];
+      const remedies = [
+        ...(timer === 'none' ? ["Install certbot from the system's packages (apt-get install certbot), which brings a timer; or run `certbot renew` twice a day by yours."] : []),
+        ...(timer === 'cron' && tls.ca !== undefined ? ["cron does not know the private authority's root: add REQUESTS_CA_BUNDLE=/etc/letsencrypt/slipway-roots.pem to /etc/cron.d/certbot."] : []),
+        ...(doubt === undefined ? [] : [`Ask once more in a mode that works with nginx running: \`slipway certbot ${context.environmentName} --force-renewal\`.`]),
+      ];
+      return { observed: said.join('; '), ...(remedies.length === 0 ? {} : { status: 'warn', remedy: remedies.join(' ') }) };
+    },
+  );
+  return lacks.length > 0;
 }

@@ -14,7 +14,7 @@ import { planServers } from '../site/plan.js';
 import { checkNames, checkReach, refuse, requireHost } from './certbot-checks.js';
 import { CertbotHost, type CertificateFindings } from './certbot-host.js';
 import { useOwnCertificate } from './certbot-own.js';
-import { followUp, type Place } from './certbot-site.js';
+import { followUp, renewals, type Place } from './certbot-site.js';
 import { holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
 import { recorded, type RunContext } from './run-context.js';
 
@@ -102,11 +102,13 @@ async function lookAfter(context: RunContext, place: Place, options: CertbotOpti
     await issue(context, place, decision, decision.action);
   }
   await followUp(context, place);
-  const lacked = await renewals(context, place);
+  const lacked = await renewals(context, place, decision.action !== 'keep');
   if (decision.action === 'issue' || options.proveRenewal === true) await proveRenewal(context, place);
   return decision.action === 'keep' ? `nothing to do: ${decision.why}${lacked ? '; the renewals were put right' : ''}` : `${WORDS[decision.action]}: ${site.domains.join(', ')}`;
 }
 
+/** What certbot says every time. */
+const CHATTER = /^(?:- )+-?\s*$|^If you like Certbot|^ \* Donating|^Ask for help or search/;
 const WORDS = { issue: 'issued', expand: 'extended', renew: 'renewed' } as const;
 
 function sayRemoved(context: RunContext, { member, site }: Place, { removed, action }: Decision): void {
@@ -168,7 +170,7 @@ async function ask(context: RunContext, place: Place, args: readonly string[], s
     { id: step.id, phase: 'certbot', title: step.title, subject: host.name, expected: site.domains.join(', ') },
     async () => {
       const run = await host.ask(args, args[0] === 'renew' ? {} : accountOf(context, place));
-      for (const line of run.said.split('\n')) if (line.trim() !== '') context.reporter.line(host.name, line);
+      for (const line of run.said.split('\n')) if (line.trim() !== '' && !CHATTER.test(line)) context.reporter.line(host.name, line);
       if (run.code !== 0) {
         const { message, remedy } = explainFailure(`${run.said}\n${run.log}`, { names: site.domains, mode: tls.mode, server: tls.server, now: context.now() });
         throw new UserError(`${host.name}: ${message}`, { remedy: `${remedy}${place.found.certificate === undefined ? '' : ' The certificate before goes on being served.'}` });
@@ -177,20 +179,6 @@ async function ask(context: RunContext, place: Place, args: readonly string[], s
     },
     (made) => ({ observed: made === undefined ? step.observed : `${step.observed}; by ${made.issuer}, until ${new Date(made.validTo).toISOString().slice(0, 10)}`, ...(made === undefined ? {} : { data: { serial: made.serial, names: made.names } }) }),
   );
-}
-
-async function renewals(context: RunContext, { host, tls }: Place): Promise<boolean> {
-  const { lacks } = await recorded(
-    context,
-    { id: 'certbot.timer', phase: 'certbot', title: 'The host renews the certificate by itself', subject: host.name, expected: 'a timer that is on, and a hook that reloads nginx' },
-    () => host.renewal('apply'),
-    ({ lacks: mended, timer }) => ({
-      observed: [timer === 'none' ? 'nothing starts certbot' : timer, ...(mended.length === 0 ? ['as it should be'] : mended.map((text) => `put right: ${text}`))].join('; '),
-      ...(timer === 'none' ? { status: 'warn', remedy: 'Install certbot from the system\'s packages (apt-get install certbot), which brings a timer; or run `certbot renew` twice a day by yours.' } : {}),
-      ...(timer === 'cron' && tls.ca !== undefined ? { status: 'warn', remedy: 'cron does not know the private authority\'s root: add REQUESTS_CA_BUNDLE=/etc/letsencrypt/slipway-roots.pem to /etc/cron.d/certbot.' } : {}),
-    }),
-  );
-  return lacks.length > 0;
 }
 
 async function proveRenewal(context: RunContext, place: Place): Promise<void> {

@@ -17,6 +17,17 @@ export function hasTrial({ server }: Pick<Tls, 'server'>): boolean {
   return server === LETS_ENCRYPT;
 }
 
+/**
+ * Why renewals would fail although the certificate is good: certbot proves the names in the way it did when it got them.
+ * @param plugin what certbot has written down for renewals.
+ * @param nginxListens whether nginx holds port 80.
+ */
+export function renewalDoubt({ mode, stopNginx }: Pick<Tls, 'mode' | 'stopNginx'>, plugin: string | undefined, nginxListens: boolean): string | undefined {
+  if (plugin !== undefined && plugin !== (mode === 'dns' ? 'manual' : mode)) return `renewals still prove the names by ${plugin}, not by \`mode: ${mode}\``;
+  if (mode === 'standalone' && !stopNginx && nginxListens) return 'nginx holds port 80, which certbot needs for a renewal in `mode: standalone`';
+  return undefined;
+}
+
 /** Whether the authority comes to port 80 of the host. */
 export function asksPort80({ mode }: Pick<Tls, 'mode'>): boolean {
   return mode !== 'dns';

@@ -40,7 +40,7 @@ preflight: { dns: { resolvers: [] ${options.preflight ?? ''} } }
   };
   const { site } = config;
   if (site?.tls === undefined) throw new Error('no site');
-  const found: CertificateFindings = { certbot: '2.1.0', nginx: '1.22.1', running: true, root: true, port80: [], certificate: undefined, key: undefined, keyMode: undefined, server: undefined, unmanaged: false, ...options.found };
+  const found: CertificateFindings = { certbot: '2.1.0', nginx: '1.22.1', running: true, root: true, port80: [], certificate: undefined, key: undefined, keyMode: undefined, server: undefined, plugin: undefined, unmanaged: false, ...options.found };
   // Only its name and its root are looked at here.
   const place = { site, tls: site.tls, found, member: { name: 'deploy@203.0.113.10', host: { place: { root: '/srv/shop' } } } } as unknown as Place;
   return { context, place, records };

@@ -72,6 +72,16 @@ describe('before the first deploy', () => {
     await pebble.lie('www.example.com', '127.0.0.1');
   }, 60_000);
 
+  test('a port 80 that does not lead to this nginx is told, and the authority is not asked', async () => {
+    const [before, orders] = [await sites(), await pebble.orders()];
+    await work.configure({ 'preflight.dns.addresses': ['127.0.0.1'] });
+    const ran = await certbot();
+    await work.configure({ 'preflight.dns.addresses': [host.innerAddress] });
+    expect(ran.code).toBe(1);
+    expect(status(ran, 'certbot.reach')).toMatch(/^fail www.example.com at 127.0.0.1: /);
+    expect([await sites(), await pebble.orders()]).toEqual([before, orders]);
+  }, 60_000);
+
   test('a certificate is issued, and its renewal is proven', async () => {
     const ran = await certbot();
     expect(ran.log).not.toContain('::error');
@@ -115,11 +125,20 @@ describe('with a release', () => {
     expect(await sites()).toBe(was);
   }, 120_000);
 
+  test('the timer renews it when its time has come, and nginx serves the new one', async () => {
+    const before = await served();
+    await host.run("sed -i '1i renew_before_expiry = 3650 days' /etc/letsencrypt/renewal/www.example.com.conf; systemctl start certbot.service; sed -i '/^renew_before_expiry/d' /etc/letsencrypt/renewal/www.example.com.conf");
+    expect(await served()).not.toBe(before);
+    expect(await served()).toBe(await serial());
+  }, 60_000);
+
   test('a name that is taken away is said, and the certificate is left alone', async () => {
     await work.configure({ 'site.domains': ['www.example.com'] });
     const before = await serial();
     // A login whose sudo wants a password.
     await host.run('chown -R operator /srv/tiny');
+    // A run that died has left this.
+    await host.run('touch /etc/nginx/sites-enabled/zz-slipway-tiny-production-acme.conf');
     await work.configure({ 'environments.production.hosts.0.address': host.address.replace('deploy@', 'operator@') });
     const ran = await certbot({ 'sudo-password': OPERATOR_PASSWORD });
     await host.run('chown -R deploy /srv/tiny');
@@ -128,6 +147,7 @@ describe('with a release', () => {
     expect(status(ran, 'certbot.removed')).toMatch(/^warn the certificate is also for api.example.com/);
     expect(status(ran, 'certbot.site')).toBe('pass nginx has it already');
     expect(await serial()).toBe(before);
+    expect(await sites()).not.toContain('-acme.conf');
   }, 60_000);
 
   test.each([

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.js';
 import { decide, faultsOf, type HostCertificate } from '../../src/site/certificate.js';
 import { explainFailure } from '../../src/site/certificate-errors.js';
-import { hasTrial, proofArguments, requestArguments } from '../../src/site/certificate-request.js';
+import { hasTrial, proofArguments, renewalDoubt, requestArguments } from '../../src/site/certificate-request.js';
 
 const DAY = 86_400_000;
 const NOW = Date.parse('2026-11-21T12:00:00Z');
@@ -75,6 +75,13 @@ site: { domains: [www.example.com, api.example.com], routes: { /: web }, tls: { 
   test('nginx is stopped only when a person has said so', () => {
     expect(told('mode: standalone', 'issue')).not.toContain('nginx');
     expect(told('mode: standalone, stop-nginx: true', 'issue')).toContain('--pre-hook systemctl stop nginx --post-hook systemctl start nginx');
+  });
+  test('is in doubt for renewals, where certbot would prove the names in a way that does not work any more', () => {
+    expect(renewalDoubt(site('').tls, 'webroot', true)).toBeUndefined();
+    expect(renewalDoubt(site('').tls, 'standalone', true)).toMatch(/still prove the names by standalone/);
+    expect(renewalDoubt(site('mode: standalone').tls, 'standalone', true)).toMatch(/nginx holds port 80/);
+    expect(renewalDoubt(site('mode: standalone, stop-nginx: true').tls, 'standalone', true)).toBeUndefined();
+    expect(renewalDoubt(site('mode: dns, dns: { authenticate: /bin/add }').tls, 'manual', true)).toBeUndefined();
   });
   // certbot renew --dry-run asks Let's Encrypt's staging whatever authority the certificate has, unless told.
   test('a proof of the renewal goes to the authority of the certificate, and does not sleep', () => {

@@ -122,9 +122,28 @@ take_away() { as_root rm -f "$@"; }
 
 tested() { as_root nginx -t >"$work/said" 2>&1; }
 show_said() { grep -v 'syntax is ok$' "$work/said" | tail -n 10 >&2 || :; }
+# After a reload old workers go on taking connections for a moment, and would answer as before: it is waited for them to stop.
+# nginx says nothing when it cannot take a configuration it was told to load: it keeps the old workers.
+reload() {
+  old=$(pgrep -P "$1" 2>/dev/null) || old=
+  as_root nginx -s reload >"$work/said" 2>&1 || return 1
+  waited=0
+  for worker in $old; do
+    while tr '\0' ' ' 2>/dev/null <"/proc/$worker/cmdline" | grep -q 'worker process *$'; do
+      if [ "$waited" -ge 80 ]; then
+        as_root tail -n 20 /var/log/nginx/error.log 2>/dev/null | grep -F '[emerg]' | tail -n 2 >>"$work/said" || :
+        return 1
+      fi
+      sleep 0.1
+      waited=$((waited + 1))
+    done
+  done
+  sleep 0.1
+}
 load_nginx() {
-  if [ -n "$(master)" ]; then
-    as_root nginx -s reload >"$work/said" 2>&1
+  running=$(master)
+  if [ -n "$running" ]; then
+    reload "$running"
   elif with_systemd; then
     as_root systemctl enable --quiet nginx.service >"$work/said" 2>&1 || :
     as_root systemctl start nginx.service >>"$work/said" 2>&1 || { as_root journalctl -q -u nginx.service -n 5 --no-pager -o cat >>"$work/said" 2>&1 || :; return 1; }
@@ -280,7 +299,7 @@ serve() {
     show_said
     fail 1 'nginx does not take the certificate; it goes on with the one before'
   fi
-  as_root nginx -s reload >"$work/said" 2>&1 || { show_said; fail 1 'nginx cannot be reloaded'; }
+  load_nginx || { show_said; fail 1 'nginx did not load the certificate; it goes on with the one before'; }
   tries=0
   while [ "$tries" -lt 40 ]; do
     if [ "$(served "$1")" = "$wanted" ]; then
