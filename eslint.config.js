@@ -31,7 +31,7 @@ const mayImport = {
   ...middle,
   commands: [...Object.keys(middle), ...below],
   // What the checks want to know is theirs to say; GitHub answers in their words.
-  github: ['checks', 'signoff', 'watch', ...shared],
+  github: ['checks', 'signoff', 'watch', 'report', ...shared],
 };
 
 const zones = Object.entries(mayImport).map(([folder, allowed]) => ({

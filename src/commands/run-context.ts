@@ -6,8 +6,11 @@ import type { Reporter } from '../evidence/reporter.js';
 import type { Author } from '../host/journal.js';
 import type { Credentials } from '../ssh/types.js';
 import type { SummaryTable } from '../evidence/summary.js';
+import type { Plots } from '../report/page.js';
+import type { Publisher } from '../report/publisher.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { AlarmBoard } from '../watch/board.js';
+import type { IncidentBoard } from '../watch/incident.js';
 import type { BackupRow } from './backup-row.js';
 
 /** Everything a command needs to know of the world; made by `main`, so that commands read neither inputs nor environment. */
@@ -29,8 +32,12 @@ export interface RunContext {
   readonly repositoryState?: (ref: string | undefined) => Promise<GitHubFacts>;
   /** What sign-offs ask of GitHub; fails when there is no token, or no repository. */
   readonly signOff?: () => Promise<SignOffSource>;
-  /** The issues about alarms, for `watch`. */
-  readonly alarmBoard?: () => Promise<AlarmBoard>;
+  /** What a report puts onto GitHub; fails when there is no token, or no repository. */
+  readonly publisher?: () => Promise<Publisher>;
+  /** What draws the plots of a report; undefined where it is not there. */
+  readonly plots?: () => Plots | undefined;
+  /** The issues about alarms and rollbacks. */
+  readonly alarmBoard?: () => Promise<AlarmBoard & IncidentBoard>;
   /** Values for variables: app-env first, then the process. */
   readonly lookup: (name: string) => string | undefined;
   /** The repository's folder on the runner. */
@@ -70,6 +77,12 @@ export interface Outputs {
   backups?: readonly BackupRow[];
   /** The go-live issue that was opened or found. */
   issue?: number;
+  /** What a report says of the run: `pass`, `warn`, `fail`, or `skip` for an empty one. */
+  verdict?: Status;
+  /** The page a report was written to. */
+  html?: string;
+  /** The whole job summary, by a command that writes its own. */
+  summary?: string;
   /** Tables of the command's own for the summary. */
   tables?: SummaryTable[];
   /** Per host: the release before and after. */

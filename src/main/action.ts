@@ -133,11 +133,13 @@ function readArguments(settings: Settings): Arguments {
   const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
   const { privateKey, agent } = settings.credentials;
   return {
-    artifact: path('artifact'), digest: input('digest'), overrideWindow: input('override-window'), part: input('part'), requireWindow: input('require-window') === 'true', tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
+    artifact: path('artifact'), digest: input('digest'), overrideWindow: input('override-window'), part: input('part'), requireWindow: input('require-window') === 'true', tellIssue: input('tell-issue') === 'true', tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),
     stage: input('stage'), role: input('role'), run: input('run'), issue: input('issue'), issueNumber: input('issue-number'), workflow: input('workflow'),
+    ledgers: input('ledgers') ?? join(scratch(), 'evidence.jsonl'), html: path('html') ?? join(scratch(), 'report.html'), notes: path('notes'), webhooks: input('webhooks'), title: input('title'), jobs: input('jobs'),
+    deployment: input('deployment'),
     forceRenewal: input('force-renewal') === 'true', proveRenewal: input('prove-renewal') === 'true',
   };
 }
@@ -155,6 +157,11 @@ function writeOutputs(name: CommandName, result: string, outputs: Outputs, evide
   if (name === 'smoke') {
     const junit = input('junit');
     if (junit !== undefined) core.setOutput('junit', junit);
+    return;
+  }
+  if (name === 'report') {
+    core.setOutput('html', outputs.html ?? '');
+    core.setOutput('verdict', outputs.verdict ?? '');
     return;
   }
   if (name === 'signoff') {
@@ -183,7 +190,7 @@ async function writeSummary(
   if (process.env['GITHUB_STEP_SUMMARY'] === undefined) return;
   const { outputs } = run;
   const changed = [...outputs.hosts].some(([, { before, after }]) => before !== after);
-  const text = renderSummary({
+  const text = outputs.summary ?? renderSummary({
     action: COMMANDS[name].title,
     app: run.app,
     environment: run.environment,

@@ -116,6 +116,20 @@ export function cli(argv: readonly string[]): void {
     .option('--digest <hex>', 'the digest of the artefact')
     .action((name: string, options: Options & Arguments) => execute('signoff', name, options));
 
+  shared(program.command('report').description('what the ledgers of a run tell: a page, release notes, messages; asks no host'))
+    .addOption(plan)
+    .requiredOption('--ledger <path>', 'a ledger, a folder of them or a pattern (more: repeat it)', (value: string, before: string[] | undefined) => [...(before ?? []), value])
+    .option('--html <file>', 'where to write the page', 'report.html')
+    .option('--junit <file>', 'write a JUnit file')
+    .option('--notes <file>', 'write a section for release notes')
+    .option('--release <tag>', 'append the notes to the release of this tag on GitHub (GITHUB_TOKEN, GITHUB_REPOSITORY)')
+    .option('--webhooks <file>', 'lines such as `slack https://…` (- for standard input)')
+    .option('--title <text>', 'the title, instead of one by what was done')
+    .action((name: string, options: Options & Arguments & { ledger: string[] }) => execute('report', name, {
+      ...options, ledgers: options.ledger.join('\n'), html: resolve(options.html ?? 'report.html'), ...(options.notes === undefined ? {} : { notes: resolve(options.notes) }),
+      ...(options.webhooks === undefined ? {} : { webhooks: readFileSync(options.webhooks === '-' ? 0 : options.webhooks, 'utf8') }),
+    }));
+
   const backup = program.command('backup').description('make, prove and bring back backups of the databases: slipway backup <command> <environment>');
   const backupCommand = (name: BackupAction, description: string, one: 'one backup' | 'all'): Command => {
     const command = shared(backup.command(name).description(description)).addOption(plan).option('--database <name>', 'one database; without it all of them');
@@ -190,7 +204,7 @@ async function execute(name: CommandName, environment: string, options: Options 
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
     }
-    const { hosts, ...outputs } = context.outputs;
+    const { hosts, summary: _, ...outputs } = context.outputs;
     const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';
     if (options.json === true) {
       process.stdout.write(`${JSON.stringify({ result, ...outputs, hosts: Object.fromEntries(hosts), evidence: ledger.file })}\n`);

@@ -4,7 +4,8 @@ import { certbot, type CertbotOptions } from '../commands/certbot.js';
 import { deploy } from '../commands/deploy.js';
 import { goLive } from '../commands/go-live.js';
 import { preflight, preflightAsksHosts } from '../commands/preflight.js';
-import { rollback } from '../commands/rollback.js';
+import { report, type ReportOptions } from '../commands/report.js';
+import { rollbackAndTell, type TellOptions } from '../commands/rollback-issue.js';
 import type { RunContext } from '../commands/run-context.js';
 import { server, type ServerOptions } from '../commands/server.js';
 import { signoff, type SignOffOptions } from '../commands/signoff.js';
@@ -14,7 +15,7 @@ import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
 /** What a command may be told beside the settings they share. */
-export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions, SignOffOptions {
+export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions, SignOffOptions, ReportOptions, TellOptions {
   readonly artifact?: string | undefined;
   readonly digest?: string | undefined;
   readonly overrideWindow?: string | undefined;
@@ -51,11 +52,12 @@ export const COMMANDS = {
   // The account's variables are looked up when certbot is run.
   certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
   signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
+  report: { title: 'Report', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: (context, args) => report(context, args) },
   watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: (context) => watch(context) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.
-  rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollback(context, args) },
+  rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollbackAndTell(context, args) },
   'go-live': { title: 'Go-live', phase: 'deploy', uses: ['services', 'smoke'], changes: true, run: (context, args) => goLive(context, args) },
 } satisfies Record<string, Command>;
 

@@ -2,6 +2,7 @@ import { runAction, runPost } from './action.js';
 import { COMMANDS, type CommandName } from './commands.js';
 
 export { cli } from './cli.js';
+export { plotsFrom } from './plots.js';
 
 /** The entry of every action: the stubs in dist/ name which. */
 export function run(name: string): void {

@@ -17,6 +17,8 @@ import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
 import { alarmDoor } from './alarms.js';
 import { repositoryState, type GitHubAccess } from './github.js';
+import { plots } from './plots.js';
+import { publisherDoor } from './publisher.js';
 import { signOffDoor } from './sign-off.js';
 
 /** What an action's inputs and the CLI's options have in common, as texts; absent is undefined, never ''. */
@@ -97,6 +99,8 @@ export async function makeContext(
       config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
     }),
     signOff: signOffDoor(settings.github, { workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal }),
+    publisher: publisherDoor(settings.github, world),
+    plots,
     ...(board === undefined ? {} : { alarmBoard: board }),
     workspace: settings.workspace,
     reporter: world.reporter,
