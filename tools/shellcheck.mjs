@@ -56,12 +56,14 @@ async function sentScripts() {
     return `sent/${file}`;
   };
   const names = scriptNames();
+  // What calls read_parameters.
+  const isTold = (name) => name.startsWith('backup-') || name === 'server' || name === 'certbot';
   const engines = engineNames();
   return {
-    plain: names.filter((name) => !name.startsWith('backup-')).map((name) => write(`${name}.sh`, scriptText(name))),
+    plain: names.filter((name) => !isTold(name)).map((name) => write(`${name}.sh`, scriptText(name))),
     // Each engine once, and each script once.
     data: [
-      ...names.filter((name) => name.startsWith('backup-')).map((name) => write(`${name}.sh`, scriptText(name, needsEngine(name) ? 'sqlite' : undefined))),
+      ...names.filter(isTold).map((name) => write(`${name}.sh`, scriptText(name, needsEngine(name) ? 'sqlite' : undefined))),
       ...engines.filter((engine) => engine !== 'sqlite').map((engine) => write(`backup-create.${engine}.sh`, scriptText('backup-create', engine))),
     ],
   };
