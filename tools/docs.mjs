@@ -32,7 +32,7 @@ const usage = {
   build: { with: {}, keyless: true, more: 'docs/workflows.md' },
   deploy: { id: 'deploy', with: { 'app-env': '${{ secrets.APP_ENV }}' } },
   smoke: { with: { 'app-env': '${{ secrets.APP_ENV }}', junit: 'smoke.xml' } },
-  rollback: { with: { reason: '${{ inputs.reason }}' } },
+  rollback: { with: { reason: '${{ inputs.reason }}' }, grants: [['issues: write', 'only with `tell-issue`']] },
 };
 
 /** What an action with a github-token asks, by the key of slipway.yml that makes it ask. */

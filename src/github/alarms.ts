@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { keyOfIssue } from '../watch/alarms.js';
 import type { AlarmBoard } from '../watch/board.js';
+import { incidentMark, incidentText, incidentTitle, type IncidentBoard } from '../watch/incident.js';
 import type { GitHubApi, Route, Write } from './api.js';
 
 /** By this label people find the issues of `watch`, and `watch` finds them again. */
 const LABEL = 'slipway-watch';
+/** The same for rollbacks. */
+const INCIDENTS = 'slipway-rollback';
 
 const issue = z.object({
   number: z.number(), html_url: z.string(), title: z.string(), body: z.string().nullish(), pull_request: z.object({}).nullish(),
@@ -13,7 +16,7 @@ const issue = z.object({
 const PATH = '/repos/{owner}/{repo}/issues';
 
 export const alarmRoutes = {
-  list: { path: PATH, what: 'the open issues of watch', permission: 'issues: read', answer: issue },
+  list: { path: PATH, what: 'the open issues', permission: 'issues: read', answer: issue },
 } as const satisfies Record<string, Route<unknown>>;
 
 export const alarmWrites = {
@@ -42,6 +45,21 @@ export function alarmBoard(api: GitHubApi): AlarmBoard {
       if (change.comment !== undefined) await api.send(alarmWrites.comment, path, { body: change.comment });
       const body = change.do === 'close' ? { state: 'closed', state_reason: 'completed' } : { title: change.title, body: change.body };
       return (await api.send(alarmWrites.change, path, body)).html_url;
+    },
+  };
+}
+
+/** @throws GitHubError from its function; a missing permission is named. */
+export function incidentBoard(api: GitHubApi): IncidentBoard {
+  return {
+    tell: async (incident) => {
+      const open = await api.list(alarmRoutes.list, {}, { state: 'open', labels: INCIDENTS });
+      const mark = incidentMark(incident.environment);
+      const known = open.find(({ body, user }) => body?.startsWith(mark) === true && user?.type === 'Bot');
+      const text = incidentText(incident);
+      if (known === undefined) return (await api.send(alarmWrites.open, {}, { title: incidentTitle(incident), body: `${mark}\n${text}`, labels: [INCIDENTS] })).html_url;
+      await api.send(alarmWrites.comment, { issue_number: known.number }, { body: text });
+      return known.html_url;
     },
   };
 }

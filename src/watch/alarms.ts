@@ -1,4 +1,5 @@
 import type { Evidence } from '../evidence/record.js';
+import { plainText } from './plain-text.js';
 
 /** Something that is not as it should be, for as long as it is not. */
 export interface Alarm {
@@ -83,16 +84,11 @@ const MARK = /^<!-- slipway-watch (\S.*) -->$/m;
 function bodyOf({ key, observed, expected, remedy }: Alarm): string {
   return [
     `<!-- slipway-watch ${key.replaceAll('--', '- -')} -->`,
-    ...(expected === undefined ? [] : [`**Expected:** ${plain(expected)}`, '']),
-    `**Observed:** ${plain(observed)}`,
-    ...(remedy === undefined ? [] : ['', `**What to do:** ${plain(remedy)}`]),
+    ...(expected === undefined ? [] : [`**Expected:** ${plainText(expected)}`, '']),
+    `**Observed:** ${plainText(observed)}`,
+    ...(remedy === undefined ? [] : ['', `**What to do:** ${plainText(remedy)}`]),
     '', 'Opened by `slipway watch`, which closes it when it is over.',
   ].join('\n').slice(0, 60_000);
-}
-
-/** What hosts and answers say must not become markup, nor call people. */
-function plain(text: string): string {
-  return text.replace(/[<>&]/g, (sign) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;' })[sign] ?? '').replace(/@(?=\w)/g, '@\u200b').replace(/#(?=\d)/g, '#\u200b');
 }
 
 /** The key of an issue that `watch` wrote; undefined for anybody else's. */

@@ -27,7 +27,9 @@ beforeAll(async () => {
   await pebble.lie(NAME, server.innerAddress);
   await desk.run(`echo '${server.innerAddress} ${NAME}' >> /etc/hosts`);
   await server.run(`echo '${desk.innerAddress} acme.example.com' >> /etc/hosts`);
-  await server.run('cat > /etc/ssl/acme.pem', { input: (await desk.run('cat /root/acme/ca.pem')).stdout });
+  await server.run('cat > /opt/acme.pem', { input: (await desk.run('cat /root/acme/ca.pem')).stdout });
+  // Nothing can be fetched from there: each new user finds in its home what npm would fetch.
+  await server.run('cp -r /opt/mirror/npm /etc/skel/.npm');
   await desk.run('install -d -o deploy -g deploy /home/deploy/shop /home/deploy/slipway && install -m 0644 /root/issuer.pem /home/deploy/issuer.pem');
   await copy(await bundles(), '/home/deploy/slipway/dist');
   await copy(join(ROOT, 'examples', 'express-sqlite'), '/home/deploy/shop');
@@ -61,7 +63,7 @@ function configuration(): string {
     .replace(/^ {6}- address: .*\n {8}host-key: .*$/m, `      - { address: deploy@${NAME}, host-key: "${server.hostKeyLine}", sudo: true }`)
     .concat(stringify({
       server: { node: 24, 'node-mirror': 'http://127.0.0.1:8099', keys: desk.clientPublicKey.split(' ').slice(0, 2).join(' ') },
-      site: { domains: [NAME], routes: { '/': 'web' }, tls: { email: 'ops@example.com', server: 'https://acme.example.com:14000/dir', ca: '/etc/ssl/acme.pem' } },
+      site: { domains: [NAME], routes: { '/': 'web' }, tls: { email: 'ops@example.com', server: 'https://acme.example.com:14000/dir', ca: '/opt/acme.pem' } },
     }))
     .replace('  disk-free: 5%', `  disk-free: 5%\n  dns: { addresses: [${server.innerAddress}] }\n  severity: { dns: 'off' }`);
 }

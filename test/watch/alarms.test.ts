@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Evidence } from '../../src/evidence/record.js';
-import { alarmBoard } from '../../src/github/alarms.js';
+import { alarmBoard, incidentBoard } from '../../src/github/alarms.js';
 import { GitHubApi } from '../../src/github/api.js';
 import { alarmsOf, answeredKeys, changesFor, type AlarmChange } from '../../src/watch/alarms.js';
 import { FakeGitHub, REPOSITORY, TOKEN } from '../support/fake-github.js';
@@ -82,5 +82,31 @@ describe('the issues of a watch', () => {
     github.refused.add('issues');
     const error = await look([record('fail')]).then(() => undefined, (thrown: unknown) => thrown as { remedy?: string });
     expect(error?.remedy).toMatch(/issues: (read|write)/);
+  });
+});
+
+describe('the issue about rollbacks', () => {
+  const incident = { environment: 'production', by: 'ann', run: 'https://github.com/acme/shop/actions/runs/7', reason: 'orders | @all fail <b>', from: '20261121T000000Z-aaaaaaa', to: '20261120T000000Z-bbbbbbb', outcome: 'went back', failed: false };
+  const tell = (more: Partial<typeof incident> = {}): Promise<string> => incidentBoard(new GitHubApi({ baseUrl: github.url, repository: REPOSITORY, token: TOKEN })).tell({ ...incident, ...more });
+
+  test('is opened by the first, and added to by the next, until a person closes it', async () => {
+    await tell();
+    await tell({ reason: 'again' });
+    expect(github.signOff.issues).toHaveLength(1);
+    expect(github.signOff.comments.map(({ body }) => body).join()).toContain('again');
+    github.signOff.issues[0]!.state = 'closed';
+    await tell();
+    expect(github.signOff.issues).toHaveLength(2);
+  });
+
+  test('is one for each environment', async () => {
+    await tell();
+    await tell({ environment: 'staging' });
+    expect(github.signOff.issues.map(({ title }) => title)).toEqual(['Rolled back production: 20261121T000000Z-aaaaaaa is bad', 'Rolled back staging: 20261121T000000Z-aaaaaaa is bad']);
+  });
+
+  test('takes no reason for markup', async () => {
+    await tell();
+    expect(github.signOff.issues[0]!.body).toContain('orders \\| @\u200ball fail &lt;b&gt;');
   });
 });
