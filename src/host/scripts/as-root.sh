@@ -266,10 +266,10 @@ attempt() {
       [ $# = 3 ] && [ "$2" = -p ] || return 1
       case $3 in /etc/letsencrypt | "${hook%/*}" | "${roots_unit%/*}") "$@" || exit ;; *) return 1 ;; esac
       ;;
-    # The text is not run: what it does is done here.
-    # shellcheck disable=SC2016
     sh)
       [ "${2:-}" = -c ] && [ "${4:-}" = slipway ] || return 1
+      # The text is not run: what it does is done here.
+      # shellcheck disable=SC2016
       case $#:$3 in
         '7:install -m 0644 "$1" "$2.new" && mv -f '*) put_site "$5" "$6" "$7" || return 1 ;;
         '6:rm -f "$1" "$2" "$1.new"') remove_of "$5" "$6" "$5.new" || return 1 ;;
