@@ -9,6 +9,8 @@ import { serverParameters } from '../../src/server/parameters.js';
 import { SERVER_STEPS, type ServerStep } from '../../src/server/steps.js';
 import { connect } from '../../src/ssh/connect.js';
 import { type Host, startHost } from './harness.js';
+import { Job } from './run-action.js';
+import { workspace } from './workspace.js';
 
 /** Each risky step is made to fail on purpose, in each way a team could be locked out: the host must be as before, by itself if need be. */
 let host: Host;
@@ -217,6 +219,28 @@ test('what was kept can be taken back by hand, with the one command that the doc
   const root = await connect(address('root'), { privateKey: host.clientKey });
   await root.close();
 }, 60_000);
+
+test('a runner that is killed before the proof leaves a host that goes back by itself', async () => {
+  // The image has it masked; another step of `server` wants it.
+  await must('systemctl unmask logrotate.timer');
+  const work = await workspace(host, { kind: 'tiny', changes: { services: undefined, server: { updates: false, 'time-sync': false, harden: { 'undo-within': `${WITHIN}s` } } } });
+  const job = await Job.begin(work.folder, { inputs: work.inputs });
+  try {
+    const ran = await job.run('server', {
+      onLine: (line, child) => {
+        if (line.includes('not proven yet')) child.kill('SIGKILL');
+      },
+    });
+    expect(ran.code).toBe('SIGKILL');
+    expect(await must('iptables -S')).not.toContain('--dport 51820 ');
+    await must('for _ in $(seq 150); do [ -e /var/lib/slipway/undo/firewall.result ] && exit 0; sleep 0.1; done; exit 1');
+    expect(await must('cat /var/lib/slipway/undo/firewall.result; iptables -S')).toMatch(/^as before: .* nobody had proven it within 8 s[^]*--dport 51820 /);
+    expect((await run({ steps: [] })).error.message).toBe('none');
+  } finally {
+    await job.abandon();
+    await work.remove();
+  }
+}, 90_000);
 
 const address = (user: string) => ({
   name: `${user}@127.0.0.1:${host.port}`, user, address: '127.0.0.1', port: host.port, hostKeys: [host.hostKeyLine], path: [], connectTimeout: 5_000, keepalive: 0,
