@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { scriptText } from '../../src/host/script.js';
+
+/** The judgement of narrow sudo on files that it would put in place as root: the functions of the gate, as they are sent. */
+const HEAD = '# Slipway: shop production /srv/shop';
+
+function judged(name: 'plain_unit' | 'plain_site', text: string, ...args: string[]): boolean {
+  const body = new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}$`, 'm').exec(scriptText('as-root'))?.[0] ?? '';
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-gate-'));
+  try {
+    const file = join(folder, 'file');
+    writeFileSync(file, text);
+    const { status, stderr } = spawnSync('sh', ['-c', `SUDO_USER=deploy service_users=www-data root=/srv/shop head_line='${HEAD}'\n${body}\n${name} "$@"`, 'sh', file, ...args], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    return status === 0;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const RUN = 'ExecStart=/bin/sh "/srv/shop/launch"\n';
+
+test.each([
+  ['as the deploy user', `[Service]\nUser=deploy\n${RUN}`, true],
+  ['as the user of a service, with a file below the root', `[Service]\nUser=www-data\n${RUN}EnvironmentFile=-/srv/shop/current/.env\n`, true],
+  ['as nobody in particular, which is root', `[Service]\n${RUN}`, false],
+  ['as root', `[Service]\nUser=root\n${RUN}`, false],
+  ['as the deploy user and then root', `[Service]\nUser=deploy\nUser=root\n${RUN}`, false],
+  ['with a name that a blank hides', `[Service]\n User=root\nUser=deploy\n${RUN}`, false],
+  ['with the privileges of root', `[Service]\nUser=deploy\nExecStart=+/bin/sh a\n`, false],
+  ['with a command before it', `[Service]\nUser=deploy\nExecStartPre=+/bin/sh a\n${RUN}`, false],
+  ['with a file elsewhere', `[Service]\nUser=deploy\n${RUN}EnvironmentFile=/root/.env\n`, false],
+  ['with a line that goes on', `[Service]\nUser=deploy\nExecStart=/bin/sh a \\\n b\n`, false],
+  ['with a socket', `[Service]\nUser=deploy\n${RUN}[Socket]\nListenStream=22\n`, false],
+])('a unit %s', (_, text, taken) => {
+  expect(judged('plain_unit', text, 'shop-web.service')).toBe(taken);
+});
+
+test('a timer may not start another unit', () => {
+  expect(judged('plain_unit', '[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n', 'x.timer')).toBe(true);
+  expect(judged('plain_unit', '[Timer]\nOnCalendar=daily\nUnit=reboot.target\n', 'x.timer')).toBe(false);
+});
+
+test.each([
+  ['access_log /var/log/nginx/slipway-shop.access.log shop; error_log /var/log/nginx/a.error.log warn; location / { access_log off; } add_header X "a; includeSubDomains";', true],
+  ['include /etc/shadow;', false],
+  ['error_log /etc/cron.d/x;', false],
+  ['"error_log" /etc/cron.d/x;', false],
+  ['error_log\n/etc/cron.d/x;', false],
+  ['error_log # off\n/etc/cron.d/x;', false],
+  ['access_log /var/log/nginx/../../../etc/x;', false],
+  ['client_body_temp_path /etc/x;', false],
+  ['location / { content_by_lua_block { x } }', false],
+])('a site with %j', (text, taken) => {
+  expect(judged('plain_site', `${HEAD}\nserver {${text}}\n`)).toBe(taken);
+});
+
+test('a site of another app is not taken', () => {
+  expect(judged('plain_site', '# Slipway: other production /srv/other\nserver {}\n')).toBe(false);
+});
