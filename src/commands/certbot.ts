@@ -108,7 +108,7 @@ async function lookAfter(context: RunContext, place: Place, options: CertbotOpti
 }
 
 /** What certbot says every time. */
-const CHATTER = /^(?:- )+-?\s*$|^If you like Certbot|^ \* Donating|^Ask for help or search/;
+const CHATTER = /^(?:- )+-?\s*$|^If you like Certbot|^ \* Donating|^Ask for help or search|^Hook 'deploy-hook' ran with error output|\[notice\] .* signal process started/;
 const WORDS = { issue: 'issued', expand: 'extended', renew: 'renewed' } as const;
 
 function sayRemoved(context: RunContext, { member, site }: Place, { removed, action }: Decision): void {

@@ -86,7 +86,7 @@ systemctl_of() {
 own_site() {
   case $1 in
     "/etc/nginx/sites-available/$site" | "/etc/nginx/sites-enabled/$site" | "/etc/nginx/conf.d/$site") : ;;
-    "/etc/nginx/sites-enabled/${site%.conf}-acme.conf" | "/etc/nginx/conf.d/${site%.conf}-acme.conf") : ;;
+    "/etc/nginx/sites-enabled/zz-${site%.conf}-acme.conf" | "/etc/nginx/conf.d/zz-${site%.conf}-acme.conf") : ;;
     *) return 1 ;;
   esac
   [ ! -e "$1" ] || [ "$(head -n 1 "$1")" = "$head_line" ]

@@ -259,15 +259,12 @@ make_roots() {
   fi
 }
 
-log=/var/log/letsencrypt/letsencrypt.log
 ask() {
   own
   make_roots
   : >"$work/cli.ini"
   if [ -n "${p_key_id:-}" ]; then printf 'eab-kid = %s\neab-hmac-key = %s\n' "$p_key_id" "$p_key_secret" >"$work/cli.ini"; fi
   code=0
-  # Debian has certbot add to its log; what was there before is not this run's.
-  logged=$(as_root stat -c %s "$log" 2>/dev/null) || logged=0
   if [ -n "${p_ca:-}" ]; then
     as_root env "REQUESTS_CA_BUNDLE=$roots" certbot "$@" --config "$work/cli.ini" >"$work/out" 2>&1 || code=$?
   else
@@ -275,9 +272,9 @@ ask() {
   fi
   sed "s/^/said$tab/" "$work/out"
   if [ "$code" != 0 ]; then
-    # What the authority answered stands in the log word for word.
-    if [ "$(as_root stat -c %s "$log" 2>/dev/null || echo 0)" -lt "$logged" ]; then logged=0; fi
-    as_root tail -c "+$((logged + 1))" "$log" 2>/dev/null |
+    # What the authority answered stands in the log word for word. Debian has certbot add to its log: only the last run counts.
+    as_root tail -n 2000 /var/log/letsencrypt/letsencrypt.log 2>/dev/null |
+      awk '/:certbot version: / { count = 0 } { line[++count] = $0 } END { for (at = 1; at <= count; at++) print line[at] }' |
       grep -E 'acme:error:|"detail":|^Retry-After:|retry after' | tail -n 40 | head -c 20000 | sed "s/^/log$tab/" || :
   fi
   say "code$tab$code"
@@ -312,12 +309,12 @@ serve() {
   say "served${tab}other"
 }
 
+# What is asked of as_root, and this text, as-root.sh knows word for word.
 hook=/etc/letsencrypt/renewal-hooks/deploy/slipway-nginx
 hook_text() {
   # shellcheck disable=SC2016
   printf '%s\n' '#!/bin/sh' '# Slipway: after a renewal nginx serves the new certificate. A configuration it does not take is never loaded.' \
-    'PATH=$PATH:/usr/sbin:/sbin' 'nginx -t -q || exit 1' 'if [ ! -d /run/systemd/system ]; then nginx -s reload' \
-    'elif systemctl is-active --quiet nginx; then systemctl reload nginx; fi'
+    'PATH=$PATH:/usr/sbin:/sbin' 'nginx -t -q && nginx -s reload'
 }
 unit=/etc/systemd/system/certbot.service.d/slipway-roots.conf
 unit_text() { printf '%s\n' '# Slipway: the certificate authority of this host is a private one.' '[Service]' "Environment=REQUESTS_CA_BUNDLE=$roots"; }
