@@ -28,7 +28,7 @@ beforeAll(async () => {
     'release.include': ['server.cjs', 'built', 'bad'],
     'release.exclude': undefined,
     smoke: [{ name: 'paying', get: '/pay', expect: { status: 200 } }],
-    'preflight.severity': { monitors: 'off', hardening: 'warn', 'repository.pushed': 'off' },
+    'preflight.severity': { monitors: 'off', repository: 'warn' },
   });
   await work.commit({
     'bad': 'no\n',

@@ -58,6 +58,11 @@ describe('action.yml files', () => {
     expect(await diagnose(`${wrong}/action.yml`, text)).not.toEqual([]);
   });
 
+  it.each(actions)('%s has expressions in defaults alone: anywhere else GitHub refuses to load it', (file) => {
+    const lines = read(file).split('\n').filter((line) => line.includes('${{') && !/^ {4}default: /.test(line));
+    expect(lines).toEqual([]);
+  });
+
   it.each(actions)('%s names programs that are in dist', (file) => {
     const { using, main, post, 'post-if': condition } = actionOf(file).runs;
     expect(using).toBe('node24');
