@@ -29,6 +29,7 @@ const PATHS = [
   '/repos/{owner}/{repo}/commits/{ref}/status',
   '/repos/{owner}/{repo}/compare/{basehead}',
   '/repos/{owner}/{repo}/dependabot/alerts',
+  '/repos/{owner}/{repo}/deployments',
   '/repos/{owner}/{repo}/environments/{environment_name}',
   '/repos/{owner}/{repo}/environments/{environment_name}/secrets',
   '/repos/{owner}/{repo}/git/ref/{ref}',
@@ -37,6 +38,7 @@ const PATHS = [
   '/repos/{owner}/{repo}/issues/{issue_number}',
   '/repos/{owner}/{repo}/issues/{issue_number}/comments',
   '/repos/{owner}/{repo}/pulls/{pull_number}/reviews',
+  '/repos/{owner}/{repo}/releases/tags/{tag}',
   '/repos/{owner}/{repo}/rules/branches/{branch}',
   '/repos/{owner}/{repo}/secret-scanning/alerts',
   '/repos/{owner}/{repo}/tags',
@@ -45,7 +47,10 @@ const PATHS = [
 /** The requests that change something. */
 const WRITES = [
   'PATCH /repos/{owner}/{repo}/issues/{issue_number}',
+  'PATCH /repos/{owner}/{repo}/releases/{release_id}',
   'POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches',
+  'POST /repos/{owner}/{repo}/deployments',
+  'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
   'POST /repos/{owner}/{repo}/issues',
   'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
 ];

@@ -66,7 +66,7 @@ function titleOf(records: readonly Evidence[], { tag }: ReportInput): string {
 function outcomeOf(records: readonly Evidence[], own: readonly Switch[], verdict: Status, { environment, jobs }: ReportInput): string {
   const failed = records.find(({ status }) => status === 'fail');
   const job = [...jobs].find(([, result]) => ENDED_BADLY.has(result));
-  const cause = failed !== undefined ? `${failed.title} (${failed.subject})` : job === undefined ? '' : `the job ${job[0]} ended with ${job[1]}`;
+  const cause = failed !== undefined ? `“${failed.title}” failed (${failed.subject})` : job === undefined ? '' : `the job ${job[0]} ended with ${job[1]}`;
   const because = cause === '' ? '' : `: ${cause}`;
   const last = own.findLast(({ passed }) => passed);
   if (last === undefined) {
@@ -75,7 +75,7 @@ function outcomeOf(records: readonly Evidence[], own: readonly Switch[], verdict
     return records.length === 0 ? 'The ledgers hold no records' : `${countsText(records)}; nothing was switched in ${environment}`;
   }
   const live = last.release === '' ? `nothing is live in ${environment}` : `${last.release} is live in ${environment}`;
-  if (last.back) return verdict === 'fail' ? `Went back, ${live}${because}` : `Rolled back, ${live}`;
+  if (last.back) return `${verdict === 'fail' ? 'Went back' : 'Rolled back'}: ${live}${verdict === 'fail' && cause !== '' ? `; ${cause}` : ''}`;
   if (verdict === 'fail') return `${live}, but not all is well${because}`;
   const good = records.some(({ id, status, observed }) => id === 'deploy.confirm' && status !== 'fail' && (observed ?? '').startsWith(last.release));
   return good ? `${live} and good` : live;

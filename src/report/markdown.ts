@@ -58,6 +58,10 @@ function words(text: string): string {
   return truncate(stripControls(text).replace(/[^\p{L}\p{N} .@/_-]+/gu, ' ').replace(/\s+/g, ' ').trim(), 60) || 'step';
 }
 
+function named(release: string | undefined): string {
+  return release === undefined ? 'not known' : release === '' ? 'none' : codeMarkdown(release);
+}
+
 /** A section for the notes of the release on GitHub; replaced when a later report of the environment is appended. */
 export function notesSection(report: Report): string {
   const { environment, release, digest, actor, run, releases, signOffs, records, outcome } = report;
@@ -69,7 +73,7 @@ export function notesSection(report: Report): string {
     `- When: ${escapeMarkdown(whenText(report))}, started by ${escapeMarkdown(actor)}${safe === undefined ? '' : ` ([run](${safe.replace(/[()]/g, encodeURIComponent)}))`}`,
     ...(release === undefined ? [] : [`- Release: ${codeMarkdown(release || 'none')}`]),
     ...(digest === undefined ? [] : [`- Artefact: ${codeMarkdown(`sha256:${digest}`)}`]),
-    ...(mine.length === 0 ? [] : [`- Hosts: ${mine.map(({ host, before, after }) => `${codeMarkdown(host)} (${codeMarkdown(before ?? 'not known')} → ${codeMarkdown(after ?? 'not known')})`).join(', ')}`]),
+    ...(mine.length === 0 ? [] : [`- Hosts: ${mine.map(({ host, before, after }) => `${codeMarkdown(host)} (${named(before)} → ${named(after)})`).join(', ')}`]),
     ...(signOffs.length === 0 ? [] : [`- Signed off: ${signOffs.map(({ role, login, state }) => escapeMarkdown(`${role}: ${login === '' ? state : login}`)).join(', ')}`]),
     `- Checks: ${escapeMarkdown(countsText(records))}`,
     `- To roll back: ${codeMarkdown(report.rollback.command)}`, '',

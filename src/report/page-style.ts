@@ -9,7 +9,7 @@ const plots = names.map((name) => `svg [fill="${LIGHT[name]}"]{fill:${DARK[name]
 /** The style sheet of the page: light and dark, for screens of any width and for paper. No address in it. */
 export const STYLE = `
 :root{color-scheme:light dark;${variables(LIGHT)}}
-@media (prefers-color-scheme:dark) and (not print){:root{${variables(DARK)}}${plots}}
+@media screen and (prefers-color-scheme:dark){:root{${variables(DARK)}}${plots}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 ${FONT};-webkit-text-size-adjust:100%}
 main{max-width:1080px;margin:0 auto;padding:24px 20px 64px}
@@ -31,7 +31,9 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 table{width:100%;border-collapse:collapse;margin:8px 0}
 th,td{padding:7px 12px 7px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere;white-space:pre-line}
 th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
-td.tight{white-space:nowrap;width:1%}
+td.tight{white-space:nowrap}
+table.checks{table-layout:fixed}
+.checks th:nth-child(1){width:96px}.checks th:nth-child(2){width:25%}.checks th:nth-child(3){width:19%}.checks th:nth-child(6){width:76px}
 tr.remedy td{border-bottom:1px solid var(--line);padding-top:0}
 tr.open td{border-bottom:0}
 details{margin:8px 0}

@@ -37,8 +37,8 @@ export function renderPage(report: Report, plots: Plots | undefined): string {
 </head>
 <body>
 <main>
-${[head(report, name), releases(report.releases), timeLine(report, plots), responses(report, plots), checks(report.records),
-    table(signOffTable(report)), ...report.tables.map(table), rollback(report), foot(report)].filter((part) => part !== '').join('\n')}
+${[head(report, name), failures(report.records), releases(report.releases), rollback(report), timeLine(report, plots), responses(report, plots),
+    table(signOffTable(report)), ...report.tables.map(table), checks(report.records), foot(report)].filter((part) => part !== '').join('\n')}
 </main>
 </body>
 </html>
@@ -107,18 +107,25 @@ function responses({ samples }: Report, plots: Plots | undefined): string {
 
 const HEAD = ['', 'Check', 'Subject', 'Expected', 'Observed', 'Time'];
 
+/** What failed, of all phases: the first thing to read. */
+function failures(records: readonly Evidence[]): string {
+  const failed = records.filter(({ status }) => status === 'fail');
+  return failed.length === 0 ? '' : `<h2>What failed</h2>\n${grid(HEAD, failed.map(check), 'checks')}`;
+}
+
+/** The other records by phase: warnings in the open, what passed folded. */
 function checks(records: readonly Evidence[]): string {
   if (records.length === 0) return '<h2>Checks</h2>\n<p>No records.</p>';
   return `<h2>Checks</h2>\n${byPhase(records).map(({ title, records: group }) => {
-    const open = group.filter(({ status }) => status === 'fail' || status === 'warn');
+    const warned = group.filter(({ status }) => status === 'warn');
     const folded = group.filter(({ status }) => status === 'pass' || status === 'skip');
-    return `<h3>${html(title)}: ${html(countsText(group))}</h3>\n${open.length === 0 ? '' : grid(HEAD, open.map(check))}${folded.length === 0 ? ''
-      : `<details><summary>${html(countsText(folded))}</summary>\n${grid(HEAD, folded.map(check))}</details>`}`;
+    return `<h3>${html(title)}: ${html(countsText(group))}</h3>\n${warned.length === 0 ? '' : grid(HEAD, warned.map(check), 'checks')}${folded.length === 0 ? ''
+      : `<details><summary>${html(countsText(folded))}</summary>\n${grid(HEAD, folded.map(check), 'checks')}</details>`}`;
   }).join('\n')}`;
 }
 
 function check({ id, title, subject, status, expected = '', observed = '', remedy, duration }: Evidence): string {
-  const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td class="wide"></td><td colspan="5"><strong>To mend:</strong> ${html(remedy)}</td></tr>`;
+  const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${html(remedy)}</td></tr>`;
   return row(['', '', '', 'Expected', 'Observed', 'Time'], [
     `<span class="mark ${status}">${WORDS[status]}</span>`, `${html(title)}<br><code class="soft">${html(id)}</code>`, html(subject), html(expected), html(observed), duration === 0 ? '' : formatDuration(duration),
   ], mend === '' ? '' : 'open') + mend;
@@ -134,8 +141,8 @@ function row(names: readonly string[], cells: readonly string[], kind = ''): str
   return `<tr${kind === '' ? '' : ` class="${kind}"`}>${cells.map((cell, index) => `<td${names[index] === '' || names[index] === undefined || index === 0 ? '' : ` data-label="${names[index]}"`}${index === 0 && cell.startsWith('<span class="mark') ? ' class="tight"' : ''}>${cell}</td>`).join('')}</tr>`;
 }
 
-function grid(names: readonly string[], rows: readonly string[]): string {
-  return `<table><thead><tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+function grid(names: readonly string[], rows: readonly string[], kind = ''): string {
+  return `<table${kind === '' ? '' : ` class="${kind}"`}><thead><tr>${names.map((name) => `<th>${name}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 function rollback({ rollback: { command, dispatch } }: Report): string {

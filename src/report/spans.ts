@@ -12,11 +12,13 @@ export function phaseSpans(all: readonly Sourced[]): Span[] {
   const jobs = [...new Set(all.map(({ source }) => source))];
   const spans = jobs.flatMap((job) => {
     const runs: Evidence[][] = [];
+    let end = 0;
     for (const { source, record } of all) {
       if (source !== job || !isTimed(record)) continue;
       const run = runs.at(-1);
-      if (run?.[0]?.phase === record.phase && time(record.at) - endOf(run) < PAUSE) run.push(record);
+      if (run?.[0]?.phase === record.phase && time(record.at) - end < PAUSE) run.push(record);
       else runs.push([record]);
+      end = Math.max(end, time(record.at) + record.duration);
     }
     return runs.map((run) => {
       const phase = byPhase(run)[0]?.title ?? '';
@@ -50,7 +52,7 @@ function isTimed({ at, id, status, duration }: Evidence): boolean {
 }
 
 function startOf(run: readonly Evidence[]): number {
-  return Math.min(...run.map(({ at }) => time(at)));
+  return run.reduce((start, { at }) => Math.min(start, time(at)), Infinity);
 }
 
 function endOf(run: readonly Evidence[]): number {

@@ -5,6 +5,8 @@ import type { Route } from '../../src/github/api.js';
 import { GitHubError } from '../../src/github/api-error.js';
 import { repositoryOf } from '../../src/github/origin.js';
 import { previousTag } from '../../src/github/release-tags.js';
+import { deploymentRoutes, deploymentWrites } from '../../src/github/deployments.js';
+import { releaseRoutes, releaseWrites } from '../../src/github/releases.js';
 import { routes } from '../../src/github/routes.js';
 import { signOffRoutes, signOffWrites } from '../../src/github/sign-off-routes.js';
 import { FakeGitHub, TOKEN } from '../support/fake-github.js';
@@ -145,11 +147,11 @@ describe('the client of GitHub’s API', () => {
 
 describe('the routes', () => {
   test('are those of GitHub’s document, all of them', () => {
-    expect(new Set([...Object.values(routes), ...Object.values(signOffRoutes)].map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
-    expect(Object.values(signOffWrites).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(document.writes).sort());
+    expect(new Set([routes, signOffRoutes, releaseRoutes, deploymentRoutes].flatMap((one) => Object.values(one)).map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
+    expect([signOffWrites, releaseWrites, deploymentWrites].flatMap((one) => Object.values(one)).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(document.writes).sort());
   });
 
-  test.each([...Object.entries(routes), ...Object.entries(signOffRoutes)])('read GitHub’s own example: %s', (_, route) => {
+  test.each([...Object.entries(routes), ...Object.entries(signOffRoutes), ...Object.entries(releaseRoutes), ...Object.entries(deploymentRoutes)])('read GitHub’s own example: %s', (_, route) => {
     const { example } = document.paths[route.path]!.responses[200]!;
     const { list } = route as Route<unknown>;
     const whole = list === undefined ? example : (example as Record<string, unknown>)[list];

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FakeReleases } from './fake-releases.js';
 import { FakeSignOff } from './fake-sign-off.js';
 import { answerFaults, bodyFaults, like, operationOf, requestFaults } from './openapi.js';
 
@@ -19,7 +20,7 @@ export const REPOSITORY = 'acme/shop';
 
 /** What GitHub asks for each path, as its documentation has it. */
 const PERMISSIONS: [RegExp, string][] = [
-  [/\/(branches|compare|git|tags|rules)(\/|$)/, 'contents'], [/\/pulls/, 'pull-requests'], [/\/check-runs$/, 'checks'], [/\/status$/, 'statuses'],
+  [/\/(branches|compare|git|tags|rules)(\/|$)/, 'contents'], [/^\/releases/, 'contents'], [/^\/deployments/, 'deployments'], [/\/pulls/, 'pull-requests'], [/\/check-runs$/, 'checks'], [/\/status$/, 'statuses'],
   [/\/actions\/(runs|workflows)/, 'actions'], [/\/environments\/\{environment_name\}$/, 'actions'], [/^\/issues/, 'issues'], [/^\/orgs\//, 'members'], [/^\/collaborators\//, 'metadata'], [/\/secret-scanning\//, 'secret_scanning_alerts'], [/\/code-scanning\//, 'security-events'],
   [/\/dependabot\//, 'vulnerability-alerts'], [/\/actions\/secrets$/, 'secrets'], [/\/environments\//, 'environments'],
 ];
@@ -58,6 +59,9 @@ export class FakeGitHub {
 
   /** Approvals, environments, teams, issues: see there. */
   readonly signOff = new FakeSignOff();
+
+  /** Releases and deployments: see there. */
+  readonly published = new FakeReleases();
 
   private constructor(private readonly server: Server) {}
 
@@ -146,8 +150,8 @@ export class FakeGitHub {
     const needed = PERMISSIONS.find(([pattern]) => pattern.test(path.replace('/repos/{owner}/{repo}', '')))?.[1] ?? '';
     if (this.refused.has(needed) || (method !== 'GET' && this.refused.has(`${needed}: write`))) return error(403, 'Resource not accessible by integration');
     const route = path.replace('/repos/{owner}/{repo}', '');
-    if (method !== 'GET') return this.signOff.writes[`${method} ${route}`]!(values, url.searchParams, body);
-    return (this.routes[route] ?? this.signOff.routes[route])!(values, url.searchParams, body);
+    if (method !== 'GET') return (this.signOff.writes[`${method} ${route}`] ?? this.published.writes[`${method} ${route}`])!(values, url.searchParams, body);
+    return (this.routes[route] ?? this.signOff.routes[route] ?? this.published.routes[route])!(values, url.searchParams, body);
   }
 
   /** Cuts one page out of a list and links to the next. */

@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { renderPage } from '../../src/report/page.js';
+import * as plots from '../../src/report/plots.js';
+import { HOST, HOSTILE, record, report, WENT_BACK } from './support.js';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+
+/** A report in which every text that comes from elsewhere is hostile. */
+function hostile(): string {
+  const records = WENT_BACK.map((one, index) => ({ ...one, title: `${HOSTILE} ${index}`, expected: HOSTILE, observed: HOSTILE, remedy: HOSTILE }));
+  const named = [record('deploy.switch', 20, { subject: HOSTILE, expected: HOSTILE }), record('signoff.before.qa', 21, { data: { role: HOSTILE, login: HOSTILE, seen: HOSTILE, comment: HOSTILE, digest: HOSTILE, state: HOSTILE } })];
+  return renderPage(report([...records, ...named], {
+    app: HOSTILE, title: HOSTILE, actor: HOSTILE, run: 'javascript:alert(3)', tag: HOSTILE, url: `https://x.example.com/"onmouseover="alert(4)`, jobs: new Map([[HOSTILE, HOSTILE]]), unreadable: [HOSTILE],
+  }), plots);
+}
+
+describe('the page', () => {
+  const page = renderPage(report(), plots);
+
+  test('asks for nothing and runs nothing', () => {
+    expect(page).toContain("default-src 'none'");
+    expect(page).not.toMatch(/<script|<link|<iframe|<img|@import|url\(|\son\w+=/i);
+    expect([...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, to]) => to)).toEqual(['https://shop.example.com', 'https://github.com/acme/shop/actions/runs/42']);
+  });
+
+  test('shows failures before everything else that was checked, and folds what passed', () => {
+    const at = (text: string): number => page.indexOf(text);
+    expect(at('What failed')).toBeLessThan(at('<h2>Checks'));
+    expect(at('<h2>Releases')).toBeGreaterThan(at('What failed'));
+    expect(page.slice(at('What failed'), at('<h2>Releases'))).toContain('smoke.version');
+    expect(page.slice(at('<h2>Checks')).split('<details>')[0]).not.toContain('deploy.artifact');
+  });
+
+  test('draws the time line and the response times for wide and for narrow screens', () => {
+    expect(page.match(/<svg /g)).toHaveLength(6);
+    expect(page).toContain('r2 (before)');
+  });
+
+  test('without plots the tables are open in their place', () => {
+    const plain = renderPage(report(), undefined);
+    expect(plain).not.toContain('<svg');
+    expect(plain.match(/<details open>/g)).toHaveLength(2);
+  });
+
+  test('shows hostile text as text, in plots too', () => {
+    const text = hostile();
+    expect(text).not.toMatch(/<script|<img|<!-- -->|\u202e|\u001b/);
+    expect(text).not.toMatch(/href="javascript|<[^>]*\sonmouseover=/i);
+  });
+
+  test('says so when there is nothing to show', () => {
+    expect(renderPage(report([]), plots)).toContain('The ledgers hold no records');
+  });
+});
+
+// The browser is Debian's; without one this says so instead of passing.
+const inBrowser = CHROMIUM === undefined ? test.skip : test;
+inBrowser(`opens from disk in Chromium at two widths without a request, an error or a script run${CHROMIUM === undefined ? ' (skipped: there is no Chromium)' : ''}`, async () => {
+  const { chromium } = await import('playwright-core');
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-report-'));
+  const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] });
+  try {
+    for (const [name, text] of [['good', renderPage(report(), plots)], ['hostile', hostile()]] as const) {
+      const file = join(folder, `${name}.html`);
+      writeFileSync(file, text);
+      for (const width of [1280, 390]) {
+        const seen: string[] = [];
+        const tab = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: width === 390 ? 'dark' : 'light' });
+        tab.on('request', (request) => seen.push(request.url()));
+        tab.on('console', (message) => seen.push(`console: ${message.text()}`));
+        tab.on('pageerror', (error) => seen.push(`error: ${error.message}`));
+        tab.on('dialog', (dialog) => { seen.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
+        await tab.goto(`file://${file}`);
+        expect(seen).toEqual([`file://${file}`]);
+        expect(await tab.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+        expect(await tab.evaluate('document.querySelectorAll("script,img,iframe").length')).toBe(0);
+        await tab.close();
+      }
+    }
+    const tab = await browser.newPage({ colorScheme: 'dark' });
+    await tab.goto(`file://${join(folder, 'good.html')}`);
+    const dark = await tab.evaluate('[getComputedStyle(document.body).backgroundColor, [...new Set([...document.querySelectorAll("svg text")].map((one) => getComputedStyle(one).fill))].join()]');
+    expect(dark).toEqual(['rgb(13, 17, 23)', expect.not.stringContaining('rgb(31, 35, 40)')]);
+  } finally {
+    await browser.close();
+    rmSync(folder, { recursive: true });
+  }
+}, 60_000);
+
+test('names hosts in the time line', () => {
+  expect(plots.timeline(report().steps, 900)).toContain(HOST);
+});
