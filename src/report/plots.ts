@@ -49,7 +49,7 @@ export function timeline(spans: readonly Span[], width: number, all: readonly Sp
         const [x1] = api.coord([wait.to, 0]);
         return [
           { type: 'rect', shape: { x: x0 + 2, y: coordSys.y, width: Math.max(1, x1 - x0 - 4), height: coordSys.height }, style: { fill: LIGHT.raised } },
-          ...(x1 - x0 < formatDuration(wait.ms).length * CHARACTER ? [] : [text(formatDuration(wait.ms), (x0 + x1) / 2, coordSys.y + coordSys.height + 12, { fill: LIGHT.soft, align: 'center', fontSize: 11 })]),
+          ...(narrow || x1 - x0 < formatDuration(wait.ms).length * CHARACTER ? [] : [text(formatDuration(wait.ms), (x0 + x1) / 2, coordSys.y + coordSys.height + 12, { fill: LIGHT.soft, align: 'center', fontSize: 11 })]),
         ];
       }),
       ...(narrow ? [custom(lanes.map((lane, index) => [0, index, lane]), ([, index, lane], api) => {
