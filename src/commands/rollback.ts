@@ -67,6 +67,10 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
   const target = await reporter.group('Choose and prove the target', () => chooseTarget(context, session, options));
   outputs.release = target;
   const reason = options.reason ?? 'rolled back';
+  reporter.evidence({
+    id: 'rollback.reason', phase: 'rollback', title: 'Why it goes back', subject: context.environmentName, status: 'pass', observed: reason.replace(/\s+/g, ' ').slice(0, 500),
+    at: context.now().toISOString(), duration: 0,
+  });
   const data = await reporter.group('Does the data fit?', () => DataRollback.prepare(context, members, target, dataChoice(options), options.backupKey));
   await data.bring(options.backupKey);
   try {

@@ -153,6 +153,10 @@ function input(name: string, options?: { trimWhitespace: boolean }): string | un
 function writeOutputs(name: CommandName, result: string, outputs: Outputs, evidence: string): void {
   core.setOutput('result', result);
   core.setOutput('evidence', evidence);
+  if (name === 'preflight') {
+    core.setOutput('sign-off-before', JSON.stringify(outputs.signOff?.before ?? []));
+    core.setOutput('sign-off-after', JSON.stringify(outputs.signOff?.after ?? []));
+  }
   if (name === 'preflight' || name === 'server' || name === 'certbot' || name === 'watch') return;
   if (name === 'smoke') {
     const junit = input('junit');

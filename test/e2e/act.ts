@@ -91,7 +91,7 @@ export class Act {
     let log = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (log += text));
     const [code] = (await once(child, 'close')) as [number | null];
-    const jobs = Object.fromEntries([...log.matchAll(/^\[[^\]]*?\/([^\]]*?)\s*\].*Job (succeeded|failed)$/gm)].map(([, name = '', how]) => [name.trim(), how === 'succeeded' ? 'success' as const : 'failure' as const]));
+    const jobs = Object.fromEntries([...log.matchAll(/^\[[^\]]*\/([^\]/]*?)\s*\].*Job (succeeded|failed)$/gm)].map(([, name = '', how]) => [name.trim(), how === 'succeeded' ? 'success' as const : 'failure' as const]));
     const artifacts = Object.fromEntries((await readdir(store)).map((name) => [name, join(store, name)]));
     return { code, log, jobs, artifacts };
   }

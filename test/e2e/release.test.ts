@@ -65,18 +65,59 @@ const reportOf = (run: Run): string => {
 describe('a tag', () => {
   test('goes to staging and then to production: the same bits, built once', async () => {
     const run = await release('v1.0.0');
-    if (run.code !== 0) process.stderr.write(run.log);
+    if (process.env['SLIPWAY_TEST_TRACE'] !== undefined) process.stderr.write(run.log);
     expect(run.log).not.toMatch(/Job failed/);
     expect(run.code).toBe(0);
     expect(await builtOn(staging)).toBe(await builtOn(production));
     expect((await status(work)).current).toBe(await current(production, work));
     expect(Object.keys(run.artifacts).map((name) => name.replace(/-\d+$/, '')).sort()).toEqual([
-      'evidence-1-plan', 'evidence-2-build', 'evidence-3-preflight-production', 'evidence-3-preflight-staging', 'evidence-4-staging', 'evidence-7-production', 'release', 'report',
+      'evidence-1-plan', 'evidence-2-build', 'evidence-3-preflight-production', 'evidence-3-preflight-staging', 'evidence-4-staging', 'evidence-6-gate', 'evidence-7-production', 'release', 'report',
     ]);
     expect(reportOf(run)).toContain('tiny');
     expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
     for (const artifact of Object.values(run.artifacts)) {
       for (const file of readdirSync(artifact)) expect(readFileSync(join(artifact, file), 'latin1')).not.toContain('PRIVATE KEY');
     }
+  }, 600_000);
+
+  test('whose smoke fails in production goes back by itself: the workflow is red, and the report says so', async () => {
+    const before = await builtOn(production);
+    await work.commit({ bad: 'yes\n' });
+    const run = await release('v1.1.0');
+    expect(run.code).not.toBe(0);
+    expect(run.jobs).toMatchObject({ 'Deploy to staging': 'success', 'Deploy to production': 'failure' });
+    expect(await builtOn(production)).toBe(before);
+    expect(await builtOn(staging)).not.toBe(before);
+    const report = reportOf(run);
+    expect(report).toMatch(/went back to/);
+    expect(report).toMatch(/status 500/);
+  }, 600_000);
+
+  test('outside the window is refused before anything is built', async () => {
+    await work.configure({ 'environments.production.window': { days: 'mon', hours: '02:00-02:01', timezone: 'UTC', freeze: ['2020-01-01..2099-12-31'] } });
+    await work.commit({ bad: 'no\n' });
+    const run = await release('v1.2.0');
+    expect(run.jobs).toMatchObject({ Plan: 'failure' });
+    expect(run.jobs['Build once']).toBeUndefined();
+    expect(reportOf(run)).toMatch(/window/i);
+    await work.configure({ 'environments.production.window': undefined });
+    await work.commit();
+  }, 600_000);
+});
+
+describe('a rollback by hand', () => {
+  test('goes back in the environment that was chosen; what people write reaches no shell', async () => {
+    // Staging still serves the release that failed in production.
+    const bad = await builtOn(staging);
+    const run = await act.run(work.folder, {
+      event: 'workflow_dispatch', workflow: 'rollback.yml', secrets: secrets(),
+      payload: { ref: 'refs/heads/main', repository: { full_name: 'acme/tiny', name: 'tiny', owner: { login: 'acme' }, default_branch: 'main' }, inputs: { environment: 'staging', reason: HOSTILE, release: '', 'restore-database': 'leave it where it fits', 'dry-run': 'false' } },
+    });
+    if (process.env['SLIPWAY_TEST_TRACE'] !== undefined) process.stderr.write(run.log);
+    expect(run.code).toBe(0);
+    expect(await builtOn(staging)).not.toBe(bad);
+    expect((await staging.run('cat /srv/tiny/.slipway/journal')).stdout).toContain('touch /tmp/slipway-e2e-pwned');
+    expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
+    expect(reportOf(run)).toContain('&quot;bad&quot;');
   }, 600_000);
 });

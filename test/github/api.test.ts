@@ -147,8 +147,8 @@ describe('the client of GitHub’s API', () => {
 
 describe('the routes', () => {
   test('are those of GitHub’s document, all of them', () => {
-    expect(new Set([routes, signOffRoutes, releaseRoutes, deploymentRoutes].flatMap((one) => Object.values(one)).map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
-    expect([signOffWrites, releaseWrites, deploymentWrites].flatMap((one) => Object.values(one)).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(document.writes).sort());
+    expect(new Set([routes, signOffRoutes, releaseRoutes, deploymentRoutes].flatMap((one): { path: string }[] => Object.values(one as Record<string, { path: string }>)).map(({ path }) => path))).toEqual(new Set(Object.keys(document.paths)));
+    expect([signOffWrites, releaseWrites, deploymentWrites].flatMap((one): { method: string; path: string }[] => Object.values(one as Record<string, { method: string; path: string }>)).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(document.writes).sort());
   });
 
   test.each([...Object.entries(routes), ...Object.entries(signOffRoutes), ...Object.entries(releaseRoutes), ...Object.entries(deploymentRoutes)])('read GitHub’s own example: %s', (_, route) => {
