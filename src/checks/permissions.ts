@@ -65,6 +65,7 @@ export const permissions: readonly HostCheck[] = [
     run({ facts: { login }, host, sudoPassword }) {
       if (!host.sudo || login.uid === 0) return undefined;
       if (login.sudo === 'yes') return pass('sudo -n works', 'sudo');
+      if (login.sudo === 'gate') return pass('what Slipway needs, through the gate of `slipway server`', 'sudo');
       if (login.sudo === 'missing') return fail('sudo is not installed', 'sudo', { remedy: 'Install sudo on the host, or log in as root.' });
       // With a password the proof comes with the first step that needs it: a wrong one here would count against the account.
       if (sudoPassword === true) return pass('asks for a password, which was given', 'sudo');

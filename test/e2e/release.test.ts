@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Host, startHost } from '../hosts/harness.js';
 import { current, status } from '../hosts/state-of.js';
 import { workspace, type Workspace } from '../hosts/workspace.js';
+import { CHROMIUM, openInChromium } from '../support/chromium.js';
 import { Act, type Run } from './act.js';
 
 const PORT = 3001;
@@ -89,8 +90,11 @@ describe('a tag', () => {
     expect(await builtOn(production)).toBe(before);
     expect(await builtOn(staging)).not.toBe(before);
     const report = reportOf(run);
-    expect(report).toMatch(/went back to/);
+    expect(report).toMatch(/Went back: \S+ is live in production/);
     expect(report).toMatch(/status 500/);
+    // SLIPWAY_E2E_PICTURES: for the pictures in docs/report.md.
+    const file = join(Object.entries(run.artifacts).find(([name]) => name.startsWith('report-'))![1], 'report.html');
+    if (CHROMIUM !== undefined) expect(await openInChromium(file, process.env['SLIPWAY_E2E_PICTURES'])).toEqual([]);
   }, 600_000);
 
   test('outside the window is refused before anything is built', async () => {

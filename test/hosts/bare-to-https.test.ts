@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import type { Evidence } from '../../src/evidence/record.js';
 import { bundles } from './bundle.js';
 import { docker, finish } from './docker.js';
 import { type Host, startHost } from './harness.js';
@@ -63,7 +64,7 @@ function configuration(): string {
     .replace(/^ {6}- address: .*\n {8}host-key: .*$/m, `      - { address: deploy@${NAME}, host-key: "${server.hostKeyLine}", sudo: true }`)
     .concat(stringify({
       server: { node: 24, 'node-mirror': 'http://127.0.0.1:8099', keys: desk.clientPublicKey.split(' ').slice(0, 2).join(' ') },
-      site: { domains: [NAME], routes: { '/': 'web' }, tls: { email: 'ops@example.com', server: 'https://acme.example.com:14000/dir', ca: '/opt/acme.pem' } },
+      site: { domains: [NAME], routes: { '/': 'web' }, 'content-security-policy': "default-src 'self'", tls: { email: 'ops@example.com', server: 'https://acme.example.com:14000/dir', ca: '/opt/acme.pem' } },
     }))
     .replace('  disk-free: 5%', `  disk-free: 5%\n  dns: { addresses: [${server.innerAddress}] }\n  severity: { dns: 'off' }`);
 }
@@ -99,4 +100,23 @@ describe('a bare server', () => {
     const port = await desk.run(`timeout 3 bash -c 'exec 3<>/dev/tcp/${NAME}/3001' && echo open || echo closed`);
     expect(port.stdout.trim()).toBe('closed');
   }, 60_000);
+
+  test('has the grade the public graders call A+: every TLS check passes, and what is spoiled on purpose is the one that is red', async () => {
+    const file = `/etc/nginx/sites-available/slipway-express-sqlite-production.conf`;
+    /** The TLS checks that do not pass, while `spoil` holds. */
+    const red = async (spoil = 'true'): Promise<string[]> => {
+      const spoiled = await server.run(`cp ${file} /root/site.conf && ${spoil} && nginx -t && nginx -s reload && sleep 1`);
+      expect(`${spoiled.code} ${spoiled.stderr}`).toMatch(/^0 /);
+      await atTheDesk('slipway preflight production --part hosts --app-env production.env --evidence ~/tls.jsonl || true');
+      const records = (await desk.run('cat /home/deploy/tls.jsonl; rm /home/deploy/tls.jsonl')).stdout.trim().split('\n').map((line) => JSON.parse(line) as Evidence);
+      await server.run(`cp /root/site.conf ${file} && nginx -s reload`);
+      const tls = records.filter(({ id }) => id.startsWith('preflight.tls.'));
+      expect(tls.length).toBeGreaterThan(20);
+      return tls.filter(({ status }) => status === 'fail' || status === 'warn').map(({ id }) => id.replace('preflight.tls.', ''));
+    };
+    expect(await red()).toEqual([]);
+    expect(await red(`sed -i 's/ssl_protocols .*/ssl_protocols TLSv1 TLSv1.2 TLSv1.3;/; s/ssl_ciphers .*/ssl_ciphers DEFAULT:@SECLEVEL=0;/' ${file}`)).toContain('version-1-0');
+    expect(await red(`sed -i '/Strict-Transport-Security/d' ${file}`)).toContain('hsts');
+    expect(await red(`openssl x509 -in /etc/letsencrypt/live/${NAME}/cert.pem -out /root/leaf.pem && sed -i 's,ssl_certificate "*/etc/letsencrypt[^;]*;,ssl_certificate /root/leaf.pem;,' ${file}`)).toContain('chain');
+  }, 120_000);
 });

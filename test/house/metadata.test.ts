@@ -77,8 +77,11 @@ describe('action.yml files', () => {
     const common = ['environment', 'config', 'working-directory', 'ssh-private-key', 'ssh-passphrase', 'known-hosts',
       'sudo-password', 'app-env', 'plan', 'exclude-hosts'];
     const whole = actionOf('action.yml');
-    for (const action of actions.map(actionOf)) {
-      for (const name of common) expect(action.inputs[name]).toEqual(whole.inputs[name]);
+    for (const file of actions) {
+      const action = actionOf(file);
+      // Who asks no host takes no key.
+      const shared = file === 'actions/report/action.yml' ? common.slice(0, 3) : common;
+      for (const name of shared) expect(action.inputs[name]).toEqual(whole.inputs[name]);
       for (const name of ['result', 'evidence']) expect(action.outputs[name]).toEqual(whole.outputs[name]);
     }
   });

@@ -26,7 +26,7 @@ interface Tool {
 const families = {
   PF: 54, SV: 15, HD: 5, BK: 13, DP: 19, TL: 7, SM: 31, LD: 8, WT: 17, RB: 9, SG: 6, CL: 16, RP: 11, NT: 11, SC: 6, HC: 9, XX: 12,
 };
-const commands = new Set(['preflight', 'deploy', 'smoke', 'rollback', 'backup', 'go-live', 'status', 'releases', 'trust', 'unlock', 'server', 'certbot', 'signoff']);
+const commands = new Set(['preflight', 'deploy', 'smoke', 'rollback', 'backup', 'go-live', 'status', 'releases', 'trust', 'unlock', 'server', 'certbot', 'signoff', 'build', 'report', 'watch']);
 
 const root = join(import.meta.dirname, '../..');
 

@@ -1,12 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderPage } from '../../src/report/page.js';
 import * as plots from '../../src/report/plots.js';
+import { CHROMIUM } from '../support/chromium.js';
 import { HOST, HOSTILE, record, report, WENT_BACK } from './support.js';
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 
 /** A report in which every text that comes from elsewhere is hostile. */
 function hostile(): string {
