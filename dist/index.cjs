@@ -43700,14 +43700,14 @@ var j=(e,n)=>()=>{try{return n||e((n={exports:{}}).exports,n),n.exports}catch(t)
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // The bundle starts from CommonJS: ssh2 reads __dirname, which an ES module bundle does not have.
-module.exports = __nccwpck_require__(2563);
+module.exports = __nccwpck_require__(1262);
 // The plots of reports are another bundle beside this one, read when a report is written (see build.mjs).
 module.exports.plotsFrom(() => __nccwpck_require__(8716));
 
 
 /***/ }),
 
-/***/ 2563:
+/***/ 1262:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 "use strict";
@@ -59126,6 +59126,17 @@ function githubReporter(core, options = {}) {
                 annotate('warning', reporter_describe(record), record.title);
         },
     };
+}
+
+;// CONCATENATED MODULE: ./build/main/failure.js
+
+function recordFailure(failure, command, subject, { ledger, reporter }) {
+    if (ledger.records.some(({ status }) => status === 'fail'))
+        return;
+    reporter.evidence({
+        id: `${command.phase}.failed`, phase: command.phase, title: `${command.title} did not come to its end`, subject, status: 'fail', expected: 'an end', observed: failure.message,
+        ...(failure instanceof errors_UserError && failure.remedy !== undefined ? { remedy: failure.remedy } : {}), at: new Date().toISOString(), duration: 0,
+    });
 }
 
 // EXTERNAL MODULE: external "node:child_process"
@@ -82215,6 +82226,7 @@ function stopSignal(last) {
 
 
 
+
 async function runAction(name) {
     process.exitCode = 1;
     const command = COMMANDS[name];
@@ -82251,6 +82263,7 @@ async function runAction(name) {
     }
     catch (error) {
         failure = error instanceof Error ? error : new Error(String(error));
+        recordFailure(failure, command, settings?.environment ?? 'runner', { ledger, reporter });
     }
     write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
     await writeSummary(name, { app, environment: settings?.environment ?? '', url, excluded, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });
@@ -82790,6 +82803,7 @@ function renderOffers(offers) {
 
 
 
+
 function cli(argv) {
     process.exitCode = 1;
     const program = new esm_Command('slipway')
@@ -82940,6 +82954,7 @@ async function execute(name, environment, options) {
         }
         catch (error) {
             failure = error instanceof Error ? error : new Error(String(error));
+            recordFailure(failure, command, environment, { ledger, reporter: context.reporter });
         }
         const { hosts, summary: _, ...outputs } = context.outputs;
         const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';

@@ -12,6 +12,7 @@ import { Ledger } from '../evidence/ledger.js';
 import { Redactor } from '../evidence/redact.js';
 import { renderSummary } from '../evidence/summary.js';
 import { githubReporter } from '../github/reporter.js';
+import { recordFailure } from './failure.js';
 import { githubAccess } from './github.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
 import { makeContext, type Settings } from './settings.js';
@@ -54,6 +55,7 @@ export async function runAction(name: CommandName): Promise<void> {
     await Promise.race([command.run(context, readArguments(settings)), defect()]);
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
+    recordFailure(failure, command, settings?.environment ?? 'runner', { ledger, reporter });
   }
   write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
   await writeSummary(name, { app, environment: settings?.environment ?? '', url, excluded, outputs, ledger, failure: failure === undefined ? undefined : redactor.redact(explained(failure)), started });

@@ -21,6 +21,7 @@ import { plainReporter, terminalReporter } from '../evidence/reporters.js';
 import { countsText } from '../evidence/verdict.js';
 import type { Credentials } from '../ssh/types.js';
 import { COMMANDS, type Arguments, type Command as SharedCommand, type CommandName } from './commands.js';
+import { recordFailure } from './failure.js';
 import { githubAccess } from './github.js';
 import { makeContext, readConfig, type Settings } from './settings.js';
 import { stopSignal } from './stop.js';
@@ -203,6 +204,7 @@ async function execute(name: CommandName, environment: string, options: Options 
       await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), ...backupArguments(options), hosts: true });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
+      recordFailure(failure, command, environment, { ledger, reporter: context.reporter });
     }
     const { hosts, summary: _, ...outputs } = context.outputs;
     const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';

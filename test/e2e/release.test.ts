@@ -8,7 +8,9 @@ import { CHROMIUM, openInChromium } from '../support/chromium.js';
 import { Act, type Run } from './act.js';
 
 const PORT = 3001;
-/** What a careless `run:` would paste into a shell. */
+/** What a careless `run:` would paste into a shell, as far as git takes it for a tag. */
+const HOSTILE_TAG = `v1.0.0-'"$(touch\${IFS}/tmp/slipway-e2e-pwned)\`touch\${IFS}/tmp/slipway-e2e-pwned\`;#`;
+/** The same without git's limits. */
 const HOSTILE = `it's "bad" $(touch /tmp/slipway-e2e-pwned) \`touch /tmp/slipway-e2e-pwned\` ; touch /tmp/slipway-e2e-pwned\n::set-output name=x::y`;
 
 let staging: Host;
@@ -54,7 +56,7 @@ afterAll(async () => {
 
 const secrets = (): Record<string, string> => ({ SSH_PRIVATE_KEY: production.clientKey, APP_ENV: 'GREETING=hello\n' });
 const release = (tag: string): Promise<Run> => act.run(work.folder, {
-  event: 'push', workflow: 'release.yml', secrets: secrets(),
+  event: 'push', workflow: 'release.yml', secrets: secrets(), actor: `ann'$(touch /tmp/slipway-e2e-pwned)`,
   payload: { ref: `refs/tags/${tag}`, ref_type: 'tag', repository: { full_name: 'acme/tiny', name: 'tiny', owner: { login: 'acme' }, default_branch: 'main' }, head_commit: { message: HOSTILE } },
 });
 const builtOn = async (host: Host): Promise<string> => (await host.run('cat /srv/tiny/current/built')).stdout;
@@ -64,8 +66,8 @@ const reportOf = (run: Run): string => {
 };
 
 describe('a tag', () => {
-  test('goes to staging and then to production: the same bits, built once', async () => {
-    const run = await release('v1.0.0');
+  test('goes to staging and then to production: the same bits, built once; what it and its author are called reaches no shell', async () => {
+    const run = await release(HOSTILE_TAG);
     if (process.env['SLIPWAY_TEST_TRACE'] !== undefined) process.stderr.write(run.log);
     expect(run.log).not.toMatch(/Job failed/);
     expect(run.code).toBe(0);
@@ -74,7 +76,7 @@ describe('a tag', () => {
     expect(Object.keys(run.artifacts).map((name) => name.replace(/-\d+$/, '')).sort()).toEqual([
       'evidence-1-plan', 'evidence-2-build', 'evidence-3-preflight-production', 'evidence-3-preflight-staging', 'evidence-4-staging', 'evidence-6-gate', 'evidence-7-production', 'release', 'report',
     ]);
-    expect(reportOf(run)).toContain('tiny');
+    expect(reportOf(run)).toContain('v1.0.0-&#39;&quot;$(touch${IFS}');
     expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
     for (const artifact of Object.values(run.artifacts)) {
       for (const file of readdirSync(artifact)) expect(readFileSync(join(artifact, file), 'latin1')).not.toContain('PRIVATE KEY');

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Host, startHost } from './harness.js';
 import { Job, type Ran, runAction } from './run-action.js';
-import { answer, current, expectNothingLeft, states } from './state-of.js';
+import { answer, current, expectNothingLeft, states, status } from './state-of.js';
 import { workspace, type Workspace } from './workspace.js';
 
 const PORT = 3001;
@@ -144,7 +144,12 @@ describe('a cancelled run', () => {
     expect(ran.code).toBe(1);
     expect(ran.outputs).toMatchObject({ result: 'failure', switched: 'true' });
     expect(ran.log).toMatch(/::error::stopped by a signal during the switch.* is live, and nobody has confirmed it/);
+    // GitHub goes on with the steps that are `always()`: what is known is reported.
+    const report = await ran.job.run('report', { inputs: { environment: 'production', html: join(ran.job.temp, 'report.html') } });
+    expect(report).toMatchObject({ code: 0, outputs: { result: 'success', verdict: 'fail' } });
+    expect(await readFile(join(ran.job.temp, 'report.html'), 'utf8')).toContain(ran.outputs['release']);
     await ran.job.end();
+    expect((await status(work)).lease).toBeUndefined();
     const live = await current(host, work);
     expect([good, ran.outputs['release']]).toContain(live);
     expect(await answer(host, PORT)).toMatchObject({ release: live });

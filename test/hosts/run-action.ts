@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Evidence } from '../../src/evidence/record.js';
 import { bundles } from './bundle.js';
 
-export type ActionName = 'preflight' | 'deploy' | 'smoke' | 'rollback' | 'backup' | 'go-live' | 'certbot' | 'server';
+export type ActionName = 'preflight' | 'deploy' | 'smoke' | 'rollback' | 'backup' | 'go-live' | 'certbot' | 'server' | 'report';
 
 /** How one process of ours ended, and everything it left. */
 export interface Ran {
