@@ -45,6 +45,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 `,
     '.github/workflows/release.yml': Act.caller('release.yml').replace(/ {6}node-version: '22'\n/, ''),
     '.github/workflows/rollback.yml': Act.caller('rollback.yml'),
+    '.github/workflows/watch.yml': Act.caller('watch.yml'),
   });
 }, 900_000);
 
@@ -126,4 +127,19 @@ describe('a rollback by hand', () => {
     expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
     expect(reportOf(run)).toContain('&quot;bad&quot;');
   }, 600_000);
+});
+
+describe('a watch', () => {
+  const look = (): Promise<Run> => act.run(work.folder, { event: 'workflow_dispatch', workflow: 'watch.yml', secrets: secrets(), payload: { ref: 'refs/heads/main', repository: { full_name: 'acme/tiny', name: 'tiny', owner: { login: 'acme' } } } });
+
+  test('is green while the app answers, and red with its name for it when it does not', async () => {
+    const well = await look();
+    expect(well.log).toMatch(/Watch of tiny to production|paying: status 200/);
+    expect(well.code).toBe(0);
+    await production.run('pm2 stop all', { user: 'deploy' });
+    const ill = await look();
+    expect(ill.code).not.toBe(0);
+    expect(ill.log).toMatch(/watch: \d+ critical alarms?/);
+    expect(ill.log).toContain('paying');
+  }, 120_000);
 });
