@@ -28,7 +28,7 @@ export const steps = {
   'deploy.artifact': 'selects and reads the files of the release; refuses links that leave it',
   'deploy.lease': 'takes the lease on every host: one deploy at a time',
   'deploy.recovery': 'finishes or undoes what a dead run left',
-  'deploy.stage': 'sends the files that changed and verifies the whole release on the host',
+  'deploy.stage': 'sends the files that changed and verifies the whole release on the host; makes the secrets of `release.generate` that nobody gave, once, and shows them to nobody',
   'deploy.install': "runs each service's `install` on the host, in the new release",
   'deploy.once': 'runs `release.once` on the first host alone, in the staged release; when it fails nothing is switched',
   'deploy.data.backup': 'before a migration, or as `before-deploy` says: makes a backup and reads it back whole; when that fails nothing is changed',

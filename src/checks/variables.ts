@@ -26,7 +26,8 @@ export const variables: readonly EnvironmentCheck[] = [
     run(settings, { config }) {
       const wanted = [...new Set([...config.preflight.env.required, ...config.preflight.env.strong, ...Object.keys(config.preflight.env.values)])];
       if (wanted.length === 0) return undefined;
-      const missing = wanted.filter((name) => !valuesOf(settings, name).some(({ value }) => value.trim() !== ''));
+      // What the host makes itself is there, whatever app-env says.
+      const missing = wanted.filter((name) => !config.release.generate.includes(name) && !valuesOf(settings, name).some(({ value }) => value.trim() !== ''));
       const remedy = settings.given ? {} : { remedy: 'No app-env was given: pass the environment file\'s text as the input app-env (CLI: --app-env <file>).' };
       return verdict(missing.length === 0, missing.length === 0 ? `all ${wanted.length} set` : `missing or empty: ${missing.join(', ')}`, wanted.join(', '), missing.length === 0 ? {} : remedy);
     },

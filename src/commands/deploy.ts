@@ -13,6 +13,7 @@ import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped
 import { withRelease, type ArtifactChoice, type PreparedRelease } from './prepare-release.js';
 import { confirm } from './confirm.js';
 import { DataDeploy } from './migrate.js';
+import { refuseScatteredSecrets } from './generated.js';
 import { resume } from './pause.js';
 import { mayClose, planData } from './plan-data.js';
 import { recorded, type RunContext } from './run-context.js';
@@ -41,6 +42,7 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   const { members } = session;
   const { reporter, outputs } = context;
   refuseLostEnv(context, members);
+  refuseScatteredSecrets(context);
   const deltas = deltasOf(members, prepared.manifest);
   refuseFullDisk(context, members, prepared, deltas);
   const release = releaseId(context.now(), prepared.commit);

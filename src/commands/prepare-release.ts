@@ -125,7 +125,7 @@ function check(context: RunContext, artifact: Artifact, manifest: Manifest): voi
   }
   if (manifest.files === 0) throw new UserError('the release has no files', { remedy: 'Check `release.include` and `release.exclude`, or the artifact.' });
   const taken = new Set(paths);
-  if (context.appEnv !== undefined && taken.has(release.envFile)) {
+  if ((context.appEnv !== undefined || release.generate.length > 0) && taken.has(release.envFile)) {
     throw new UserError(`the release contains ${release.envFile}, the file that Slipway writes from app-env`, {
       remedy: `Leave it out: \`release.exclude: [${release.envFile}]\`.`,
     });

@@ -8,6 +8,7 @@ import { packFiles, packRelease, type Luggage } from '../release/upload.js';
 import { renderDefinitions, startOrder } from '../services/render.js';
 import { servicesOf } from './fleet-session.js';
 import type { PreparedRelease } from './prepare-release.js';
+import { generatedNames } from './generated.js';
 import { recorded, type RunContext } from './run-context.js';
 import { siteFor } from './site.js';
 
@@ -53,7 +54,7 @@ function parcelFor(context: RunContext, member: Member, deltas: ReadonlyMap<Memb
   };
   const services = renderDefinitions(startOrder(servicesOf(context, member)), place, config.site, context.lookup);
   const site = siteFor(context, member);
-  const luggage: Luggage = { manifest, revert: scriptText('revert'), shared: config.release.shared, env, services, site: site === undefined ? undefined : { ...site } };
+  const luggage: Luggage = { manifest, revert: scriptText('revert'), shared: config.release.shared, env, generate: generatedNames(context), services, site: site === undefined ? undefined : { ...site } };
   return { name: member.name, member, delta, luggage, key: `${[...new Set(deltas.values())].indexOf(delta)} ${JSON.stringify([services, site])}` };
 }
 

@@ -17,6 +17,8 @@ export interface Luggage {
   readonly shared: readonly string[];
   /** The environment file's text, or undefined when the release has none. */
   readonly env: string | undefined;
+  /** Names of secrets that the host makes and keeps. */
+  readonly generate?: readonly string[] | undefined;
   /** By `NN-<name>`, in the order in which they start. */
   readonly services: Readonly<Record<string, Definition>>;
   /** The site's files by name, where the host has one. */
@@ -36,6 +38,7 @@ export function packRelease(folder: string, luggage: Luggage, delta: Delta, onBy
       links: delta.link.map((path) => `${path}\0`).join(''),
       shared: luggage.shared.map((path) => `${path}\n`).join(''),
       'revert.sh': luggage.revert,
+      ...(luggage.generate === undefined || luggage.generate.length === 0 ? {} : { generate: luggage.generate.map((name) => `${name}\n`).join('') }),
     };
     for (const [name, content] of Object.entries(meta)) await addText(tar, `meta/${name}`, content, 0o644);
     if (luggage.env !== undefined) await addText(tar, 'meta/env', luggage.env, 0o600);

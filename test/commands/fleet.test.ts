@@ -250,3 +250,37 @@ describe('a release that is built once', () => {
     expect(error.message).toBe('`$(id)` is no digest');
   });
 });
+
+describe('a secret that nobody has to know', () => {
+  const env = (): string => readFileSync(below(servers[0]!, 'current/.env'), 'utf8');
+  const alone = async (appEnv?: Record<string, string>): Promise<Evidence[]> => {
+    const { context, records } = run({ release: 'generate: [SESSION_SECRET]', exclude: [addressOf(servers[1]!), addressOf(servers[2]!)] });
+    await deploy({ ...context, appEnv }, {});
+    return records;
+  };
+
+  test('is made once on the host, stays the same from release to release, and is told to nobody', async () => {
+    const records = await alone({ GREETING: 'hello' });
+    const made = /^SESSION_SECRET='([0-9a-f]{128})'$/m.exec(env())?.[1] ?? '';
+    expect(made).toHaveLength(128);
+    expect(env()).toContain("GREETING='hello'");
+    for (const file of ['current/.env', '.slipway/secrets']) expect(statSync(below(servers[0]!, file)).mode & 0o777).toBe(0o600);
+    expect(`${log.join('')}${JSON.stringify(records)}${journals().join('')}`).not.toContain(made);
+    await alone({ GREETING: 'hello' });
+    expect(env()).toContain(`SESSION_SECRET='${made}'`);
+  });
+
+  test('is there without any app-env, and app-env has the last word', async () => {
+    await alone();
+    await alone();
+    expect(env()).toMatch(/^SESSION_SECRET='[0-9a-f]{128}'\n$/);
+    await alone({ SESSION_SECRET: 'ours' });
+    expect(env()).toBe("SESSION_SECRET='ours'\n");
+  });
+
+  test('is not made by several hosts, each for itself', async () => {
+    const error = await failing(deploy(run({ release: 'generate: [SESSION_SECRET]' }).context, {}));
+    expect(error.message).toBe('production has 3 hosts, and each would make a SESSION_SECRET of its own');
+    expect(live()).toEqual(['', '', '']);
+  });
+});

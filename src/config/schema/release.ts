@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration, relativePath, texts, whole } from './fields.js';
+import { environmentName } from './names.js';
 import { section } from './section.js';
 
 export const release = section(
@@ -30,6 +31,10 @@ export const release = section(
         examples: [['uploads']],
       }),
     'env-file': relativePath('Where the environment file stands in the release.', '.env').prefault('.env'),
+    generate: z.array(environmentName).prefault([]).meta({
+      description: 'Secrets that need not be known by anybody: what app-env does not give is made once on the host (64 random bytes as hex) and put into the environment file of every release. For one host.',
+      examples: [['SESSION_SECRET']],
+    }),
     'confirm-within': duration(
       'How long a release may wait for its confirmation after the switch: the lease stays in force so long between the steps of a job.',
     ).prefault('10m'),

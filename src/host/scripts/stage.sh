@@ -109,6 +109,22 @@ if [ -f "$stage/meta/env" ]; then
   mv "$stage/meta/env" "$stage/tree/$env_path"
 fi
 
+# Secrets that nobody has to know are made once and are the same in every release. They are never shown.
+if [ -s "$stage/meta/generate" ]; then
+  mkdir -p "$stage/tree/$(dirname -- "$env_path")"
+  (umask 077 && : >>"$state/secrets" && : >>"$stage/tree/$env_path")
+  while IFS= read -r secret; do
+    case $secret in '' | [0-9]* | *[!A-Za-z0-9_]*) fail 3 "'$secret' is no name of a variable" ;; esac
+    if ! grep -q "^$secret='[0-9a-f]\{128\}'\$" "$state/secrets"; then
+      made=$(od -A n -N 64 -v -t x1 /dev/urandom | tr -d ' \n')
+      [ "${#made}" -eq 128 ] || fail 1 'this host has no /dev/urandom to make secrets from'
+      printf "%s='%s'\n" "$secret" "$made" >>"$state/secrets"
+      sync "$state/secrets"
+    fi
+    grep "^$secret='" "$state/secrets" | head -n 1 >>"$stage/tree/$env_path"
+  done <"$stage/meta/generate"
+fi
+
 wait "$syncing"
 # The manifest is put in place before the release: a release without one does not count.
 rm -rf "$state/manifests/$release"

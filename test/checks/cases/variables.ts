@@ -15,6 +15,7 @@ export const variableCases: Case[] = [
   variable('required', 'one is empty', { A: '1', B: ' ' }, 'fail', { config: 'preflight: { env: { required: [A, B] } }', words: /missing or empty: B/ }),
   variable('required', 'a strong one is missing', {}, 'fail', { config: STRONG, words: /JWT_SECRET/ }),
   variable('required', 'a service has it', {}, 'pass', { config: 'preflight: { env: { required: [PORT] } }\nservices: { api: { manager: pm2, start: node a.js, env: { PORT: 3001 } } }' }),
+  variable('required', 'the host makes it', {}, 'pass', { config: 'preflight: { env: { required: [KEY] } }\nrelease: { generate: [KEY] }' }),
   variable('required', 'nothing is required', {}, 'nothing'),
   variable('references', 'all have values', { HOST: 'db' }, 'pass', { config: 'services: { api: { manager: pm2, start: node a.js, env: { DB_HOST: $HOST } } }' }),
   variable('references', 'one has none', {}, 'fail', { config: 'services: { api: { manager: pm2, start: node a.js, env: { DB_HOST: $HOST } } }', words: /services\.api\.env\.DB_HOST: the variable `HOST`/ }),
