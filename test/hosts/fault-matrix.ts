@@ -77,12 +77,17 @@ export interface Cell {
 }
 
 /** Steps at which no service has been touched: what keeps it running makes no difference there. */
-export const BEFORE_SERVICES: ReadonlySet<Step> = new Set<Step>(['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'site-put', 'site-loaded', 'confirmed', 'deleted']);
+const BEFORE_SERVICES: ReadonlySet<Step> = new Set<Step>(['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'site-put', 'site-loaded', 'confirmed', 'deleted']);
+
+/** Whether one manager stands for all in a short run: only a deploy's own steps with services are tried with each of them. */
+export function standsForAll(operation: Operation, step: Step): boolean {
+  return operation !== 'deploy' || BEFORE_SERVICES.has(step);
+}
 
 /**
- * The cells to try with a manager. All of them take half an hour with each: by default every step meets one of the three quick
- * faults, another one with each manager, so that the three together meet all; where the manager makes no difference, and for
- * power cuts, one of them stands for all. SLIPWAY_FAULTS=all tries every cell.
+ * The cells to try with a manager. All of them take half an hour with each: by default every step of a deploy that concerns
+ * services meets one of the three quick faults, another one with each manager, so that the three together meet all; for the other
+ * steps and for power cuts one manager stands for all. SLIPWAY_FAULTS=all tries every cell.
  */
 export function cellsOf(manager: FaultManager, all = process.env['SLIPWAY_FAULTS'] === 'all'): Cell[] {
   const quick = ['runner', 'link', 'shell'] as const;
@@ -93,7 +98,7 @@ export function cellsOf(manager: FaultManager, all = process.env['SLIPWAY_FAULTS
   return (Object.keys(OPERATIONS) as Operation[]).flatMap((operation) =>
     OPERATIONS[operation].flatMap((step) => {
       const faults: Fault[] = all ? [...quick] : [quick[turn++ % quick.length] ?? 'runner'];
-      if (!all && BEFORE_SERVICES.has(step) && shared++ % MANAGERS.length !== own) faults.length = 0;
+      if (!all && standsForAll(operation, step) && shared++ % MANAGERS.length !== own) faults.length = 0;
       if (all || (REBOOTS[operation].includes(step) && reboots++ % MANAGERS.length === own)) faults.push('reboot');
       return faults.map((fault) => ({ operation, step, fault }));
     }),

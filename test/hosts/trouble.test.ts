@@ -93,7 +93,9 @@ describe('a disk without room', () => {
   const FILL = 'head -c 200m /dev/zero > /srv/full; true';
   afterEach(() => faults.host.run('rm -rf /srv/full'));
 
-  test.each<Step>(['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'command-begun', 'switch-begun', 'slot-healthy', 'switching', 'armed'])(
+  // Every other step in a short run; SLIPWAY_FAULTS=all fills the disk at each.
+  const steps: Step[] = ['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'command-begun', 'switch-begun', 'slot-healthy', 'switching', 'armed'];
+  test.each<Step>(process.env['SLIPWAY_FAULTS'] === 'all' ? steps : steps.filter((_, index) => index % 2 === 0))(
     'from the step %s on stops the deploy before its switch, or does not matter',
     async (step) => {
       const ran = await deployWith(step, FILL);
