@@ -3,9 +3,9 @@
  * `npm test`: installs what the tests need where it may, then the unit tests, then the tests on real hosts where those can be had. Further arguments go to jest.
  * Without hosts it says how many tests did not run and why; under CI that is a failure.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -39,14 +39,22 @@ function countHostTests() {
   }
 }
 
-/** Makes the hosts ready. Returns the name of the image, or the reason there is none. */
-function prepareHosts() {
-  if (process.platform !== 'linux') {
-    return { reason: 'the test hosts need Linux' };
-  }
-  const { output } = run('bash', [join(hosts, 'prepare.sh')], { collect: true });
-  const [word, ...rest] = (output.trim().split('\n').at(-1) ?? '').split(' ');
-  return word === 'image' ? { image: rest.join(' ') } : { reason: rest.join(' ') || 'test/hosts/prepare.sh failed' };
+/** Begins to make the hosts ready, which on a new machine takes minutes: meanwhile the unit tests run. */
+function beginHosts() {
+  if (process.platform !== 'linux') return () => ({ reason: 'the test hosts need Linux' });
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-prepare-'));
+  const [said, done] = [join(folder, 'said'), join(folder, 'done')];
+  // Its own output goes to files: while jest runs nobody reads a pipe here.
+  const preparing = spawn('bash', ['-c', 'bash "$1" > "$2" 2> "$2.log"; touch "$3"', 'prepare', join(hosts, 'prepare.sh'), said, done], { cwd: root, stdio: 'ignore' });
+  /** Waits for it. Returns the name of the image, or the reason there is none. */
+  return () => {
+    // `spawnSync` lets no event through, so the end is seen by its file.
+    run('bash', ['-c', 'while [ ! -e "$1" ] && kill -0 "$2" 2>/dev/null; do sleep 0.5; done', 'wait', done, String(preparing.pid)]);
+    process.stderr.write(readFileSync(`${said}.log`, 'utf8'));
+    const [word, ...rest] = (readFileSync(said, 'utf8').trim().split('\n').at(-1) ?? '').split(' ');
+    rmSync(folder, { recursive: true, force: true });
+    return word === 'image' ? { image: rest.join(' ') } : { reason: rest.join(' ') || 'test/hosts/prepare.sh failed' };
+  };
 }
 
 if (process.platform === 'linux') {
@@ -62,11 +70,12 @@ if (existsSync(join(root, generate))) {
   }
 }
 
+const hostsReady = beginHosts();
 // A pattern of the caller's may match in one project only; that is no failure of the other.
 // Much of their time is waiting: two at a time also on two processors, where jest would take one.
 const unit = jest(['--selectProjects', 'unit', '--maxWorkers', String(Math.max(2, availableParallelism() - 1)), '--passWithNoTests', ...extra]).code;
 
-const prepared = prepareHosts();
+const prepared = hostsReady();
 let real;
 if (prepared.image === undefined) {
   console.log(`hosts: ${countHostTests()} tests not run: ${prepared.reason}`);

@@ -84,7 +84,8 @@ export async function faultHost(manager: FaultManager, { changes = {}, files = {
   });
   await work.commit({ 'worker-is': 'well', ...files });
   await prepare?.(host);
-  const load = startLoad({ port: host.published[80] ?? 0, host: DOMAIN });
+  // Some hundred requests per second: enough that a gap of 20 ms is met, and the small machine has time for the rest.
+  const load = startLoad({ port: host.published[80] ?? 0, host: DOMAIN, lanes: 8, pace: 80 });
   await load.pause();
   load.mark();
   const root = work.root;
