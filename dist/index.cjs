@@ -59760,22 +59760,30 @@ function githubAccess(env, token) {
     const known = (name) => (env[name] === '' ? undefined : env[name]);
     return { token, repository: known('GITHUB_REPOSITORY'), apiUrl: (known('GITHUB_API_URL') ?? 'https://api.github.com').replace(/\/+$/, ''), runId: known('GITHUB_RUN_ID') };
 }
+function clientOf({ apiUrl: baseUrl }, repository, token, { reporter, signal }) {
+    return new GitHubApi({ baseUrl, repository, token, signal, debug: (text) => reporter.debug(text) });
+}
+function ownClient(access, world) {
+    return access?.token === undefined || access.repository === undefined ? undefined : clientOf(access, access.repository, access.token, world);
+}
+async function originOf({ apiUrl }, { workspace, env }) {
+    return repositoryOf((await git({ workspace, env }, 'remote', 'get-url', 'origin')) ?? '', apiUrl);
+}
+async function git({ workspace, env }, ...args) {
+    const result = await runProcess('git', args, { cwd: workspace, env, limit: 10_000 }).catch(() => undefined);
+    return result?.code === 0 ? result.stdout.trim() : undefined;
+}
 function repositoryState(access, world) {
     return async (ref) => {
-        const git = async (...args) => {
-            const result = await runProcess('git', args, { cwd: world.workspace, env: world.env, limit: 10_000 }).catch(() => undefined);
-            return result?.code === 0 ? result.stdout.trim() : undefined;
-        };
         if (access?.token === undefined) {
             return unanswered({ problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' }, access?.repository);
         }
-        const repository = access.repository ?? repositoryOf((await git('remote', 'get-url', 'origin')) ?? '', access.apiUrl);
+        const repository = access.repository ?? await originOf(access, world);
         if (repository === undefined) {
             return unanswered({ problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
         }
-        const api = new GitHubApi({ baseUrl: access.apiUrl, repository, token: access.token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
-        return gatherRepositoryState(api, repository, {
-            config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git('rev-parse', 'HEAD'),
+        return gatherRepositoryState(clientOf(access, repository, access.token, world), repository, {
+            config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git(world, 'rev-parse', 'HEAD'),
         });
     };
 }
@@ -60608,18 +60616,31 @@ function weekdays(text) {
 
 async function scheduleBackups(context, options) {
     const databases = chosenDatabases(context, options.database);
+    let anyChanged = false;
     await withDatabases(context, databases, async (places) => {
         const said = [];
         await everyDatabase(context, places, async (place) => {
-            const text = place.database.backup.schedule === undefined ? await unschedule(context, place, place.name) : await schedule(context, place);
+            if (place.database.backup.schedule !== undefined) {
+                const { text, changed } = await schedule(context, place);
+                said.push(`${place.name}: ${text}`);
+                anyChanged ||= changed;
+                return;
+            }
+            const text = await unschedule(context, place, place.name);
             if (text !== '')
                 said.push(`${place.name}: ${text}`);
+            anyChanged ||= text !== '';
         });
-        if (options.database === undefined)
-            said.push(...(await forgetOthers(context, places)));
+        if (options.database === undefined) {
+            const forgotten = await forgetOthers(context, places);
+            said.push(...forgotten);
+            anyChanged ||= forgotten.length > 0;
+        }
         context.outputs.outcome = `${context.plan ? 'plan only: ' : ''}${said.join('; ') || 'there is nothing to schedule'}`;
     });
+    return anyChanged;
 }
+const wasChanged = ({ stdout }) => /^schedule\tchanged$/m.test(stdout);
 async function schedule(context, place) {
     const { name, database, host } = place;
     const when = database.backup.schedule ?? '';
@@ -60631,28 +60652,28 @@ async function schedule(context, place) {
     const ask = (mode) => host.connection.exec(scriptText('backup-schedule'), [host.place.root, name, mode], { input: bundle(inputOf(parameters), stepsOf(context, place)), label: 'backup-schedule' });
     if (context.plan)
         return planSchedule(context, place, await checked(host.name, ask('plan')));
-    const result = await recorded(context, { id: 'backup.schedule', phase: 'backup', title: 'The host backs up by itself', subject: name, expected: when }, () => checked(host.name, ask('apply')), ({ stdout }) => {
+    const result = await recorded(context, { id: 'backup.schedule', phase: 'backup', title: 'The host backs up by itself', subject: name, expected: when }, () => checked(host.name, ask('apply')), (answer) => {
+        const { stdout } = answer;
         const { manager, next, active } = readTimer(stdout);
-        const changed = /^schedule\tchanged$/m.test(stdout);
         const warnings = backup_schedule_said(stdout, 'warn');
         return {
-            observed: [`${changed ? 'the timer was written' : 'the timer was there already'} (${manager}); next ${next}`, ...warnings].join('; '),
+            observed: [`${wasChanged(answer) ? 'the timer was written' : 'the timer was there already'} (${manager}); next ${next}`, ...warnings].join('; '),
             ...(active && warnings.length === 0 ? {} : { status: 'warn', remedy: active ? 'See the warning.' : `The timer is not active: systemctl list-timers 'slipway-backup-*' on ${host.name}.` }),
         };
     });
-    return `${readTimer(result.stdout).manager} timer, ${when}`;
+    return { text: `${readTimer(result.stdout).manager} timer, ${when}`, changed: wasChanged(result) };
 }
 function planSchedule(context, { name, host }, { stdout }) {
     const renewed = backup_schedule_said(stdout, 'renew');
     const diff = backup_schedule_said(stdout, 'diff');
     if (renewed.length === 0 && diff.length === 0) {
         context.reporter.step(host.name, `${name}: the timer is as it should be`);
-        return 'nothing would change';
+        return { text: 'nothing would change', changed: false };
     }
     context.reporter.step(host.name, `${name}: would write ${[...(renewed.length === 0 ? [] : ['what the timer runs']), ...(diff.length === 0 ? [] : ['the timer itself'])].join(' and ')}${renewed.length === 0 ? '' : ` (${renewed.join(', ')})`}`);
     if (diff.length > 0)
         context.reporter.block(diff.join('\n'));
-    return 'the timer would be written';
+    return { text: 'the timer would be written', changed: true };
 }
 function stepsOf(context, { database, data, host }) {
     const copies = database.backup.copy.filter(({ s3 }) => s3 !== undefined);
@@ -78143,10 +78164,15 @@ function stepsFor(wanted) {
 
 
 
-const logins = new WeakMap();
 const AGAIN = new Set(['refused', 'timeout', 'lost', 'closed', 'not-ssh', 'busy', 'unreachable']);
-async function proveRisky(context, host, step, run) {
+async function closeRisky(context, host, steps, run) {
     const before = await loginsBefore(context, host);
+    const changed = [];
+    for (const step of steps)
+        changed.push(...(await proveRisky(context, host, step, run, before)));
+    return changed;
+}
+async function proveRisky(context, host, step, run, before) {
     let changed;
     try {
         changed = await run(context, host, [step]);
@@ -78180,9 +78206,6 @@ async function proveRisky(context, host, step, run) {
     }
 }
 async function loginsBefore(context, host) {
-    const known = logins.get(host);
-    if (known !== undefined)
-        return known;
     const { user, port } = host.host;
     const wanted = [{ user, port }];
     const other = { user: host.connection.user, port: Number(/:(\d+)$/.exec(host.connection.name)?.[1] ?? port) };
@@ -78208,7 +78231,6 @@ async function loginsBefore(context, host) {
             await connection.close();
         }
     }
-    logins.set(host, found);
     return found;
 }
 function harden_dial(context, { host }, { user, port }, connectTimeout) {
@@ -78324,17 +78346,8 @@ async function backupTimers(context, hosts) {
         reporter.warn(`the timer of \`backup.schedule\` needs the app's folder, which the first deploy makes: then \`slipway backup schedule ${context.environmentName}\`, or \`slipway server\` again`);
         return [];
     }
-    const told = async (plan) => {
-        const outputs = { ...context.outputs };
-        await scheduleBackups({ ...context, plan, outputs }, {});
-        return String(outputs.outcome);
-    };
     try {
-        if (!(await told(true)).includes('would be'))
-            return [];
-        if (!context.plan)
-            await told(false);
-        return ['backup-timer'];
+        return (await scheduleBackups({ ...context, outputs: { ...context.outputs } }, {})) ? ['backup-timer'] : [];
     }
     catch (error) {
         if (context.signal.aborted)
@@ -78408,11 +78421,7 @@ async function server(context, options) {
             if (risky.length === 0)
                 continue;
             await reporter.group(`${context.plan ? 'What would be closed' : 'Close what need not be open'}: ${host.name}`, async () => {
-                if (context.plan)
-                    changed.push(...(await runSteps(context, host, risky)));
-                else
-                    for (const step of risky)
-                        changed.push(...(await proveRisky(context, host, step, runSteps)));
+                changed.push(...(context.plan ? await runSteps(context, host, risky) : await closeRisky(context, host, risky, runSteps)));
             });
         }
         changed.push(...(await backupTimers(context, hosts)));
@@ -81802,13 +81811,8 @@ function incidentBoard(api) {
 
 
 function alarmDoor(access, world) {
-    const { token, repository, apiUrl = '' } = access ?? {};
-    if (token === undefined || repository === undefined)
-        return undefined;
-    return () => {
-        const api = new GitHubApi({ baseUrl: apiUrl, repository, token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
-        return Promise.resolve({ ...alarmBoard(api), ...incidentBoard(api) });
-    };
+    const api = ownClient(access, world);
+    return api === undefined ? undefined : () => Promise.resolve({ ...alarmBoard(api), ...incidentBoard(api) });
 }
 
 ;// CONCATENATED MODULE: ./build/main/plots.js
@@ -81892,11 +81896,10 @@ function withSection(body, name, section) {
 
 function publisherDoor(access, world) {
     return async () => {
-        const { token, repository, apiUrl = '' } = access ?? {};
-        if (token === undefined || repository === undefined) {
+        const api = ownClient(access, world);
+        if (api === undefined) {
             throw new errors_UserError('there is no token, or no repository, to tell GitHub with', { remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN and GITHUB_REPOSITORY.' });
         }
-        const api = new GitHubApi({ baseUrl: apiUrl, repository, token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
         return { appendNotes: (tag, name, section) => appendNotes(api, tag, name, section), deploymentStatus: (status) => deploymentStatus(api, status) };
     };
 }
@@ -82108,28 +82111,21 @@ async function sign_off_answered(question) {
 
 
 
-
-
 function signOffDoor(access, world) {
     return async () => {
         if (access?.token === undefined) {
             throw new errors_UserError('there is no token to ask GitHub with', { remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' });
         }
-        const repository = access.repository ?? await origin(access.apiUrl, world);
-        const client = (token) => new GitHubApi({ baseUrl: access.apiUrl, repository, token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
+        const repository = access.repository ?? await originOf(access, world);
+        if (repository === undefined) {
+            throw new errors_UserError('it is not known which repository on GitHub this is', { remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
+        }
         return signOffSource({
-            api: client(access.token), repository,
-            ...(access.membersToken === undefined ? {} : { members: client(access.membersToken) }),
+            api: clientOf(access, repository, access.token, world), repository,
+            ...(access.membersToken === undefined ? {} : { members: clientOf(access, repository, access.membersToken, world) }),
             ...(access.runId === undefined ? {} : { runId: Number(access.runId) }),
         });
     };
-}
-async function origin(apiUrl, { workspace, env }) {
-    const result = await runProcess('git', ['remote', 'get-url', 'origin'], { cwd: workspace, env, limit: 10_000 }).catch(() => undefined);
-    const repository = repositoryOf(result?.code === 0 ? result.stdout.trim() : '', apiUrl);
-    if (repository !== undefined)
-        return repository;
-    throw new errors_UserError('it is not known which repository on GitHub this is', { remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
 }
 
 ;// CONCATENATED MODULE: ./build/main/settings.js

@@ -23,21 +23,43 @@ interface Step {
 /**
  * Gives each host the timers that the configuration asks for, and takes away those that it does not ask for any more. What
  * the timer runs is kept on the host whole, so that backups are made also when nobody deploys and GitHub is down.
+ * @returns whether a timer was changed, or would be.
  */
-export async function scheduleBackups(context: RunContext, options: BackupOptions): Promise<void> {
+export async function scheduleBackups(context: RunContext, options: BackupOptions): Promise<boolean> {
   const databases = chosenDatabases(context, options.database);
+  let anyChanged = false;
   await withDatabases(context, databases, async (places) => {
     const said: string[] = [];
     await everyDatabase(context, places, async (place) => {
-      const text = place.database.backup.schedule === undefined ? await unschedule(context, place, place.name) : await schedule(context, place);
+      if (place.database.backup.schedule !== undefined) {
+        const { text, changed } = await schedule(context, place);
+        said.push(`${place.name}: ${text}`);
+        anyChanged ||= changed;
+        return;
+      }
+      const text = await unschedule(context, place, place.name);
       if (text !== '') said.push(`${place.name}: ${text}`);
+      anyChanged ||= text !== '';
     });
-    if (options.database === undefined) said.push(...(await forgetOthers(context, places)));
+    if (options.database === undefined) {
+      const forgotten = await forgetOthers(context, places);
+      said.push(...forgotten);
+      anyChanged ||= forgotten.length > 0;
+    }
     context.outputs.outcome = `${context.plan ? 'plan only: ' : ''}${said.join('; ') || 'there is nothing to schedule'}`;
   });
+  return anyChanged;
 }
 
-async function schedule(context: RunContext, place: DataPlace): Promise<string> {
+/** What became of one timer, in words, and whether it was changed, or would be. */
+interface Scheduled {
+  readonly text: string;
+  readonly changed: boolean;
+}
+
+const wasChanged = ({ stdout }: ExecResult): boolean => /^schedule\tchanged$/m.test(stdout);
+
+async function schedule(context: RunContext, place: DataPlace): Promise<Scheduled> {
   const { name, database, host } = place;
   const when = database.backup.schedule ?? '';
   for (const target of database.backup.copy) {
@@ -51,29 +73,29 @@ async function schedule(context: RunContext, place: DataPlace): Promise<string> 
     context,
     { id: 'backup.schedule', phase: 'backup', title: 'The host backs up by itself', subject: name, expected: when },
     () => checked(host.name, ask('apply')),
-    ({ stdout }) => {
+    (answer) => {
+      const { stdout } = answer;
       const { manager, next, active } = readTimer(stdout);
-      const changed = /^schedule\tchanged$/m.test(stdout);
       const warnings = said(stdout, 'warn');
       return {
-        observed: [`${changed ? 'the timer was written' : 'the timer was there already'} (${manager}); next ${next}`, ...warnings].join('; '),
+        observed: [`${wasChanged(answer) ? 'the timer was written' : 'the timer was there already'} (${manager}); next ${next}`, ...warnings].join('; '),
         ...(active && warnings.length === 0 ? {} : { status: 'warn', remedy: active ? 'See the warning.' : `The timer is not active: systemctl list-timers 'slipway-backup-*' on ${host.name}.` }),
       };
     },
   );
-  return `${readTimer(result.stdout).manager} timer, ${when}`;
+  return { text: `${readTimer(result.stdout).manager} timer, ${when}`, changed: wasChanged(result) };
 }
 
-function planSchedule(context: RunContext, { name, host }: DataPlace, { stdout }: ExecResult): string {
+function planSchedule(context: RunContext, { name, host }: DataPlace, { stdout }: ExecResult): Scheduled {
   const renewed = said(stdout, 'renew');
   const diff = said(stdout, 'diff');
   if (renewed.length === 0 && diff.length === 0) {
     context.reporter.step(host.name, `${name}: the timer is as it should be`);
-    return 'nothing would change';
+    return { text: 'nothing would change', changed: false };
   }
   context.reporter.step(host.name, `${name}: would write ${[...(renewed.length === 0 ? [] : ['what the timer runs']), ...(diff.length === 0 ? [] : ['the timer itself'])].join(' and ')}${renewed.length === 0 ? '' : ` (${renewed.join(', ')})`}`);
   if (diff.length > 0) context.reporter.block(diff.join('\n'));
-  return 'the timer would be written';
+  return { text: 'the timer would be written', changed: true };
 }
 
 /** What the timer runs, in order. A copy over SSH is not among it: the host has no key for another server. */

@@ -34,7 +34,7 @@ export interface BackupOptions {
   readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
-const STORIES: Readonly<Record<BackupAction, (context: RunContext, options: BackupOptions) => Promise<void>>> = {
+const STORIES: Readonly<Record<BackupAction, (context: RunContext, options: BackupOptions) => Promise<unknown>>> = {
   create: createBackups,
   list: listBackups,
   verify: verifyBackups,

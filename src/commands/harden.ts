@@ -18,11 +18,20 @@ interface Login {
   readonly sudo: boolean;
 }
 
-/** What logged in before the first risky step of a host. */
-const logins = new WeakMap<Preparation, readonly Login[]>();
-
 /** Not an answer but a moment: sshd is being reloaded, a packet was lost. Asked again as long as there is time. */
 const AGAIN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['refused', 'timeout', 'lost', 'closed', 'not-ssh', 'busy', 'unreachable']);
+
+/**
+ * Does the risky steps of a host, one after the other.
+ * @returns the ids of those that were changed.
+ * @throws UserError about the first that was not kept; those after it are not begun.
+ */
+export async function closeRisky(context: RunContext, host: Preparation, steps: readonly ServerStep[], run: Run): Promise<string[]> {
+  const before = await loginsBefore(context, host);
+  const changed: string[] = [];
+  for (const step of steps) changed.push(...(await proveRisky(context, host, step, run, before)));
+  return changed;
+}
 
 /**
  * Does one risky step: the host arms its way back, changes, and a new login must prove that the deploy user still gets in
@@ -31,8 +40,7 @@ const AGAIN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['refused', 'time
  * @returns the step's id when it was changed.
  * @throws UserError naming the step, what was tried, and whether the host was seen to be as before.
  */
-export async function proveRisky(context: RunContext, host: Preparation, step: ServerStep, run: Run): Promise<string[]> {
-  const before = await loginsBefore(context, host);
+async function proveRisky(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[]): Promise<string[]> {
   let changed: string[];
   try {
     changed = await run(context, host, [step]);
@@ -66,8 +74,6 @@ export async function proveRisky(context: RunContext, host: Preparation, step: S
  * @throws UserError when the deploy user cannot log in even now: then a failed login afterwards would say nothing of the step.
  */
 async function loginsBefore(context: World, host: Preparation): Promise<readonly Login[]> {
-  const known = logins.get(host);
-  if (known !== undefined) return known;
   const { user, port } = host.host;
   const wanted = [{ user, port }];
   // Root is not to log in any more; somebody else with `--login` is.
@@ -90,7 +96,6 @@ async function loginsBefore(context: World, host: Preparation): Promise<readonly
       await connection.close();
     }
   }
-  logins.set(host, found);
   return found;
 }
 

@@ -19,15 +19,8 @@ export async function backupTimers(context: RunContext, hosts: readonly Preparat
     reporter.warn(`the timer of \`backup.schedule\` needs the app's folder, which the first deploy makes: then \`slipway backup schedule ${context.environmentName}\`, or \`slipway server\` again`);
     return [];
   }
-  const told = async (plan: boolean): Promise<string> => {
-    const outputs = { ...context.outputs };
-    await scheduleBackups({ ...context, plan, outputs }, {});
-    return String(outputs.outcome);
-  };
   try {
-    if (!(await told(true)).includes('would be')) return [];
-    if (!context.plan) await told(false);
-    return ['backup-timer'];
+    return (await scheduleBackups({ ...context, outputs: { ...context.outputs } }, {})) ? ['backup-timer'] : [];
   } catch (error) {
     if (context.signal.aborted) throw error;
     reporter.warn(`the timer of \`backup.schedule\` was not looked after: ${error instanceof Error ? error.message : String(error)}; \`slipway backup schedule ${context.environmentName}\` does it`);

@@ -14,7 +14,7 @@ import { parsePrivateKey } from '../ssh/private-key.js';
 import { publicKeyOf } from '../ssh/public-key.js';
 import { SshError } from '../ssh/errors.js';
 import type { Connection } from '../ssh/types.js';
-import { proveRisky } from './harden.js';
+import { closeRisky } from './harden.js';
 import { backupTimers } from './server-backups.js';
 import { logIn } from './server-login.js';
 import type { RunContext } from './run-context.js';
@@ -50,8 +50,7 @@ export async function server(context: RunContext, options: ServerOptions): Promi
       const risky = host.steps.filter((step) => step.risky === true);
       if (risky.length === 0) continue;
       await reporter.group(`${context.plan ? 'What would be closed' : 'Close what need not be open'}: ${host.name}`, async () => {
-        if (context.plan) changed.push(...(await runSteps(context, host, risky)));
-        else for (const step of risky) changed.push(...(await proveRisky(context, host, step, runSteps)));
+        changed.push(...(context.plan ? await runSteps(context, host, risky) : await closeRisky(context, host, risky, runSteps)));
       });
     }
     changed.push(...(await backupTimers(context, hosts)));

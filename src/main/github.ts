@@ -24,26 +24,46 @@ export function githubAccess(env: NodeJS.ProcessEnv, token: string | undefined):
   return { token, repository: known('GITHUB_REPOSITORY'), apiUrl: (known('GITHUB_API_URL') ?? 'https://api.github.com').replace(/\/+$/, ''), runId: known('GITHUB_RUN_ID') };
 }
 
+/** What every client of GitHub's API here needs of its surroundings. */
+interface World {
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+export function clientOf({ apiUrl: baseUrl }: GitHubAccess, repository: string, token: string, { reporter, signal }: World): GitHubApi {
+  return new GitHubApi({ baseUrl, repository, token, signal, debug: (text) => reporter.debug(text) });
+}
+
+/** A client for the job's own repository; undefined without a token or outside a workflow, where no repository is named. */
+export function ownClient(access: GitHubAccess | undefined, world: World): GitHubApi | undefined {
+  return access?.token === undefined || access.repository === undefined ? undefined : clientOf(access, access.repository, access.token, world);
+}
+
+/** The repository that the remote `origin` leads to, where it is one of this GitHub's. */
+export async function originOf({ apiUrl }: GitHubAccess, { workspace, env }: { readonly workspace: string; readonly env: Readonly<Record<string, string>> }): Promise<string | undefined> {
+  return repositoryOf((await git({ workspace, env }, 'remote', 'get-url', 'origin')) ?? '', apiUrl);
+}
+
+async function git({ workspace, env }: { readonly workspace: string; readonly env: Readonly<Record<string, string>> }, ...args: string[]): Promise<string | undefined> {
+  const result = await runProcess('git', args, { cwd: workspace, env, limit: 10_000 }).catch(() => undefined);
+  return result?.code === 0 ? result.stdout.trim() : undefined;
+}
+
 /** The question commands put to GitHub, ready to be asked: they know nothing of tokens and requests. */
 export function repositoryState(
   access: GitHubAccess | undefined,
   world: { config: Config; environmentName: string; workspace: string; env: Readonly<Record<string, string>>; reporter: Reporter; signal: AbortSignal },
 ): (ref: string | undefined) => Promise<GitHubFacts> {
   return async (ref) => {
-    const git = async (...args: string[]): Promise<string | undefined> => {
-      const result = await runProcess('git', args, { cwd: world.workspace, env: world.env, limit: 10_000 }).catch(() => undefined);
-      return result?.code === 0 ? result.stdout.trim() : undefined;
-    };
     if (access?.token === undefined) {
       return unanswered({ problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' }, access?.repository);
     }
-    const repository = access.repository ?? repositoryOf((await git('remote', 'get-url', 'origin')) ?? '', access.apiUrl);
+    const repository = access.repository ?? await originOf(access, world);
     if (repository === undefined) {
       return unanswered({ problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
     }
-    const api = new GitHubApi({ baseUrl: access.apiUrl, repository, token: access.token, signal: world.signal, debug: (text) => world.reporter.debug(text) });
-    return gatherRepositoryState(api, repository, {
-      config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git('rev-parse', 'HEAD'),
+    return gatherRepositoryState(clientOf(access, repository, access.token, world), repository, {
+      config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git(world, 'rev-parse', 'HEAD'),
     });
   };
 }
