@@ -77971,7 +77971,7 @@ async function report(context, options) {
     const notes = notesSection(made);
     if (options.notes !== undefined)
         await write(context, 'release notes', options.notes, notes);
-    reporter.step('report', `${made.verdict}: ${made.outcome}`);
+    reporter.step('report', made.outcome);
     if (context.plan) {
         reporter.step('report', `plan only: nothing was told to GitHub${webhooks.length === 0 ? '' : `, and nothing sent to ${webhooks.map(({ service }) => service).join(', ')}`}`);
         return;
@@ -79356,7 +79356,7 @@ const COMMANDS = {
     server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
     certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
     signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
-    report: { title: 'Report', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: (context, args) => report(context, args) },
+    report: { title: 'Report', phase: 'deploy', uses: [], changes: false, tells: true, asksHosts: () => false, run: (context, args) => report(context, args) },
     watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: (context) => watch(context) },
     backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
     rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollbackAndTell(context, args) },
@@ -82965,7 +82965,7 @@ function cli(argv) {
 async function execute(name, environment, options) {
     const started = performance.now();
     const command = COMMANDS[name];
-    await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true, hosts: command.asksHosts?.({ ...options, hosts: true }) ?? true }, async (context, ledger) => {
+    await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: command.tells !== true, hosts: command.asksHosts?.({ ...options, hosts: true }) ?? true }, async (context, ledger) => {
         let failure;
         try {
             sayExcluded(context);
@@ -82976,14 +82976,16 @@ async function execute(name, environment, options) {
             recordFailure(failure, command, environment, { ledger, reporter: context.reporter });
         }
         const { hosts, summary: _, ...outputs } = context.outputs;
-        const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';
+        const result = failure === undefined ? (outputs.verdict ?? (context.plan ? 'plan' : 'success')) : 'failure';
+        const own = ledger.records.length > 0;
         if (options.json === true) {
             process.stdout.write(`${JSON.stringify({ result, ...outputs, hosts: Object.fromEntries(hosts), evidence: ledger.file })}\n`);
         }
         else {
             const out = failure === undefined ? process.stdout : process.stderr;
-            out.write(`\n${command.title} of ${context.config.app} to ${environment}: ${result}${outputs.outcome === undefined ? '' : `: ${outputs.outcome}`} (${countsText(ledger.records)} in ${formatDuration(performance.now() - started)})\n`);
-            out.write(`Evidence: ${ledger.file ?? ''}\n`);
+            out.write(`\n${command.title} of ${context.config.app} to ${environment}: ${result}${outputs.outcome === undefined ? '' : `: ${outputs.outcome}`} (${own ? `${countsText(ledger.records)} in ` : ''}${formatDuration(performance.now() - started)})\n`);
+            if (own)
+                out.write(`Evidence: ${ledger.file ?? ''}\n`);
             if (outputs.switched === true && name !== 'rollback')
                 out.write(`To go back: slipway rollback ${environment}\n`);
         }

@@ -3,14 +3,14 @@
  * `npm run demo`: all of Slipway in a minute, on a machine with nothing but Node. A real SSH server (ssh2's, on loopback)
  * with a home of its own plays the host; PM2 from npm runs the app in examples/express-sqlite on it.
  * Release 1 is good, release 2 changes a few files, release 3 is healthy but wrong: smoke finds it and the host goes back
- * by itself. Then a rollback by hand. Nothing stays behind.
+ * by itself. Then a rollback by hand, and the report of it all as a page. Nothing else stays behind.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 
@@ -19,6 +19,7 @@ const slipway = join(root, 'dist', 'slipway.cjs');
 const scratch = mkdtempSync(join(tmpdir(), 'slipway-demo-'));
 const [home, workspace] = ['host', 'repository'].map((name) => join(scratch, name));
 for (const folder of [home, workspace]) mkdirSync(folder);
+const page = join(root, 'build', 'demo', 'report.html');
 const rows = [];
 let host;
 let running;
@@ -54,6 +55,9 @@ try {
   say('Status', 'What runs now, and what the journal says.');
   await step('status', 0, 'status', 'production', '--identity', key);
   await step('releases', 0, 'releases', 'production', '--identity', key);
+
+  say('Report', 'All the evidence as one page. It asks nobody, and opens from disk.');
+  await step('report', 0, 'report', 'production', '--ledger', join(scratch, 'evidence.jsonl'), '--html', page, '--title', 'Two releases, a broken one and a rollback');
   closing(port);
 } catch (error) {
   console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -162,7 +166,7 @@ function isPath(arg) {
 }
 
 function isPathFlag(arg) {
-  return ['--identity', '--evidence', '--app-env'].includes(arg);
+  return ['--identity', '--evidence', '--app-env', '--ledger'].includes(arg);
 }
 
 function say(title, ...lines) {
@@ -181,5 +185,6 @@ function closing(port) {
   staged.forEach(({ data }, index) => console.log(`  release ${index + 1}: ${data.filesSent} files sent, ${data.filesLinked} linked, ${data.bytesSent} bytes on the wire`));
   const count = (status) => records.filter((record) => record.status === status).length;
   console.log(`\n  ${records.length} records of evidence: ${count('pass')} passed, ${count('warn')} warned, ${count('fail')} failed (release 3), ${count('skip')} skipped.`);
-  console.log(`  The app answered on port ${port}; it, PM2, the SSH server and every file are gone now.`);
+  console.log(`  The report: ${relative('.', page)}`);
+  console.log(`  The app answered on port ${port}; it, PM2, the SSH server and every other file are gone now.`);
 }

@@ -57,7 +57,7 @@ export async function report(context: RunContext, options: ReportOptions): Promi
   if (options.junit !== undefined) await write(context, 'JUnit', options.junit, renderJUnit(`${config.app} ${environmentName}`, made.records));
   const notes = notesSection(made);
   if (options.notes !== undefined) await write(context, 'release notes', options.notes, notes);
-  reporter.step('report', `${made.verdict}: ${made.outcome}`);
+  reporter.step('report', made.outcome);
   if (context.plan) {
     reporter.step('report', `plan only: nothing was told to GitHub${webhooks.length === 0 ? '' : `, and nothing sent to ${webhooks.map(({ service }) => service).join(', ')}`}`);
     return;

@@ -197,7 +197,7 @@ export function cli(argv: readonly string[]): void {
 async function execute(name: CommandName, environment: string, options: Options & Arguments): Promise<void> {
   const started = performance.now();
   const command: SharedCommand = COMMANDS[name];
-  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: true, hosts: command.asksHosts?.({ ...options, hosts: true }) ?? true }, async (context, ledger) => {
+  await withContext(environment, options, { phase: command.phase, uses: command.uses, ledger: command.tells !== true, hosts: command.asksHosts?.({ ...options, hosts: true }) ?? true }, async (context, ledger) => {
     let failure: Error | undefined;
     try {
       sayExcluded(context);
@@ -207,13 +207,14 @@ async function execute(name: CommandName, environment: string, options: Options 
       recordFailure(failure, command, environment, { ledger, reporter: context.reporter });
     }
     const { hosts, summary: _, ...outputs } = context.outputs;
-    const result = failure === undefined ? (context.plan ? 'plan' : 'success') : 'failure';
+    const result = failure === undefined ? (outputs.verdict ?? (context.plan ? 'plan' : 'success')) : 'failure';
+    const own = ledger.records.length > 0;
     if (options.json === true) {
       process.stdout.write(`${JSON.stringify({ result, ...outputs, hosts: Object.fromEntries(hosts), evidence: ledger.file })}\n`);
     } else {
       const out = failure === undefined ? process.stdout : process.stderr;
-      out.write(`\n${command.title} of ${context.config.app} to ${environment}: ${result}${outputs.outcome === undefined ? '' : `: ${outputs.outcome}`} (${countsText(ledger.records)} in ${formatDuration(performance.now() - started)})\n`);
-      out.write(`Evidence: ${ledger.file ?? ''}\n`);
+      out.write(`\n${command.title} of ${context.config.app} to ${environment}: ${result}${outputs.outcome === undefined ? '' : `: ${outputs.outcome}`} (${own ? `${countsText(ledger.records)} in ` : ''}${formatDuration(performance.now() - started)})\n`);
+      if (own) out.write(`Evidence: ${ledger.file ?? ''}\n`);
       if (outputs.switched === true && name !== 'rollback') out.write(`To go back: slipway rollback ${environment}\n`);
     }
     if (failure !== undefined) throw failure;

@@ -20,6 +20,7 @@ export interface Arguments extends BackupOptions, ServerOptions, CertbotOptions,
   readonly digest?: string | undefined;
   readonly overrideWindow?: string | undefined;
   readonly part?: string | undefined;
+  readonly requireTag?: boolean | undefined;
   readonly requireWindow?: boolean | undefined;
   readonly tag?: string | undefined;
   readonly url?: string | undefined;
@@ -39,6 +40,8 @@ export interface Command {
   asksHosts?(args: Arguments): boolean;
   /** Whether it changes hosts, so that its lease may have to outlive it. */
   readonly changes: boolean;
+  /** Whether it only tells what other commands have found, and finds nothing of its own. */
+  readonly tells?: boolean;
   run(context: RunContext, args: Arguments): Promise<void>;
 }
 
@@ -52,7 +55,7 @@ export const COMMANDS = {
   // The account's variables are looked up when certbot is run.
   certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
   signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
-  report: { title: 'Report', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: (context, args) => report(context, args) },
+  report: { title: 'Report', phase: 'deploy', uses: [], changes: false, tells: true, asksHosts: () => false, run: (context, args) => report(context, args) },
   watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: (context) => watch(context) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
   backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
