@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/free-port.js';
 import { CONTAINER_LABEL, docker, finish, type Finished, hostsAvailable, imageName } from './docker.js';
 
 export { hostsAvailable } from './docker.js';
@@ -122,16 +123,6 @@ async function makeClientKeys(): Promise<{ privateKey: string; publicKey: string
   }
 }
 
-/** A port of loopback that was free a moment ago. Docker's own choice would change when a container restarts. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Docker's proxy accepts before sshd listens: only the banner says that sshd is there. */
 async function sshdAnswers(port: number, limit: number): Promise<void> {
   const end = Date.now() + limit;
@@ -156,6 +147,7 @@ async function create(options: HostOptions): Promise<{ container: string; ports:
   for (let attempt = 1; ; attempt += 1) {
     const ports = new Map<number, number>();
     for (const port of inner) {
+      // Docker's own choice would change when a container restarts.
       ports.set(port, await freePort());
     }
     const args = [
@@ -228,7 +220,7 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
     await booted();
     if (options.sshd !== undefined) {
       await must('systemctl restart ssh.service');
-      await sshdAnswers(port, 10_000);
+      await sshdAnswers(port, 30_000);
     }
     if (options.docker === true) {
       await must(`set -o pipefail; ${START_DOCKER}`);

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,6 +8,7 @@ import type { HealthConfig, ServiceConfig } from '../../src/config/schema.js';
 import type { Activation, RemoteHost } from '../../src/host/remote-host.js';
 import { recover } from '../../src/release/recover.js';
 import { instancesOf, renderService } from '../../src/services/render.js';
+import { freePort } from '../support/free-port.js';
 import { AT, OWNER, ship, startGround, switchLines, type Ground } from '../support/host-fixture.js';
 
 const bin = join(import.meta.dirname, '../../node_modules/.bin');
@@ -30,12 +30,6 @@ let count = 0;
 let live = '';
 const said: string[] = [];
 
-const freePort = (): Promise<number> => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const free = (server.address() as AddressInfo).port;
-    server.close(() => resolve(free));
-  });
-});
 const ask = (path = '/'): Promise<{ release: string; cwd: string; value?: string; own?: string; lcAll?: string }> => new Promise((resolve, reject) => {
   const request = get({ port, path, host: '127.0.0.1', agent: false, timeout: 10_000 }, (response) => {
     let body = '';

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { freePort, startNginx, startService, type Nginx } from '../support/nginx.js';
+import { freePort } from '../support/free-port.js';
+import { startNginx, startService, type Nginx } from '../support/nginx.js';
 
 let nginx: Nginx;
 let service: Server;

@@ -3,7 +3,8 @@ import { createServer as createTcp, connect, type Server as TcpServer } from 'no
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startNginx, startService, type Nginx } from '../support/nginx.js';
+import { freePort } from '../support/free-port.js';
+import { startNginx, startService, type Nginx } from '../support/nginx.js';
 
 let nginx: Nginx;
 let blue: Server;

@@ -7,7 +7,8 @@ import { connect as connectHttp2 } from 'node:http2';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, siteText, startNginx, startService, type Nginx } from '../support/nginx.js';
+import { freePort } from '../support/free-port.js';
+import { siteText, startNginx, startService, type Nginx } from '../support/nginx.js';
 
 const ROUTES = 'domains: [www.example.com], routes: { /api: backend }';
 let nginx: Nginx;

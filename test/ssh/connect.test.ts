@@ -11,7 +11,7 @@ import { offeredHostKeys } from '../../src/ssh/offered.js';
 import { parsePrivateKey } from '../../src/ssh/private-key.js';
 import { parsePublicKey } from '../../src/ssh/public-key.js';
 import { lineOf, makeKey, startEmbeddedHost, type EmbeddedHost } from '../support/embedded-host.js';
-import { freePort } from '../support/openssh.js';
+import { freePort } from '../support/free-port.js';
 import { refusalOf } from './support.js';
 
 const HOST_KINDS = ['ed25519', 'ecdsa', 'rsa'] as const;

@@ -1,6 +1,7 @@
 import { decode, encode, streamDecode, streamEncode, type Answer, type Packet } from 'dns-packet';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { freePort } from './free-port.js';
 
 /** What the server knows: `name TYPE` to its records; anything else does not exist. A text is an error code, or silence. */
 export type Zone = Readonly<Record<string, readonly Answer[] | 'SERVFAIL' | 'REFUSED' | 'silent' | { readonly after: number; readonly records: readonly Answer[] }>>;
@@ -34,13 +35,14 @@ export async function startDns(zone: Zone): Promise<DnsServer> {
     if (reply === undefined) return;
     timers.add(setTimeout(() => udp.send(encode(reply.packet), from.port, from.address), reply.after));
   });
-  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
-  const { port } = udp.address();
+  // One number for both: what is free over TCP for us alone is so over UDP.
+  const port = await freePort();
+  await new Promise<void>((resolve, reject) => udp.once('error', reject).bind(port, '127.0.0.1', resolve));
   const tcp = createServer((socket) => socket.once('data', (data) => {
     const reply = answer(streamDecode(data));
     if (reply !== undefined) socket.end(streamEncode(reply.packet));
   }));
-  await new Promise<void>((resolve) => tcp.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => tcp.once('error', reject).listen(port, '127.0.0.1', resolve));
   return {
     address: `127.0.0.1:${port}`,
     close: async () => {

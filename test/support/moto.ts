@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.js';
 
 /** Stays for the next run: to fetch it takes longer than the tests. Below `build/`, which git does not see. */
 const VENV = join(import.meta.dirname, '../../build/moto');
@@ -24,7 +24,7 @@ export async function startMoto(keys: { readonly id: string; readonly secret: st
   const port = await freePort();
   const child = spawn(join(VENV, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '' } });
   const endpoint = `http://127.0.0.1:${port}`;
-  for (const end = Date.now() + 20_000; ; await sleep(100)) {
+  for (const end = Date.now() + 60_000; ; await sleep(100)) {
     if (await fetch(`${endpoint}/moto-api/`).then(() => true, () => false)) break;
     if (Date.now() > end || child.exitCode !== null) {
       await stop(child);
@@ -62,17 +62,6 @@ function install(): string | undefined {
 /** Debian's, or whoever's: what answers to `aws`. */
 function hasAws(): boolean {
   return spawnSync('aws', ['--version']).status === 0;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -5,6 +5,7 @@ import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { HostAddress } from '../../src/ssh/types.js';
+import { freePort } from './free-port.js';
 
 export const SSHD = '/usr/sbin/sshd';
 export const sshdPresent = existsSync(SSHD);
@@ -54,8 +55,8 @@ export class OpenSsh {
     this.servers.push(server);
     let log = '';
     server.stderr.on('data', (chunk: Buffer) => { log += chunk.toString(); });
-    for (let wait = 0; !await answers(port); wait += 20) {
-      if (server.exitCode !== null || wait > 10_000) throw new Error(`sshd did not start: ${log}`);
+    for (const end = Date.now() + 25_000; !await answers(port);) {
+      if (server.exitCode !== null || Date.now() > end) throw new Error(`sshd did not start: ${log}`);
       await new Promise((resolve) => { setTimeout(resolve, 20); });
     }
     const { username } = userInfo();
@@ -86,16 +87,6 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-/** A port of loopback that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A link that can be cut. */
