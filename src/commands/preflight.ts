@@ -22,6 +22,8 @@ export interface PreflightOptions extends WindowChoice {
   readonly part?: string | undefined;
   /** Refuse to go on while the window is closed: for the first job of a release. */
   readonly requireWindow?: boolean | undefined;
+  /** Refuse what is no tag: for a release that somebody started by hand, from a branch. */
+  readonly requireTag?: boolean | undefined;
   /** Only these families; default: all of the parts. */
   readonly families?: ReadonlySet<Family> | undefined;
 }
@@ -54,6 +56,9 @@ export async function preflight(context: RunContext, options: PreflightOptions):
   const { config } = context;
   const roles = ({ role }: { role: string }): string => role;
   context.outputs.signOff = { before: (config.signOff?.before ?? []).map(roles), after: (config.signOff?.after ?? []).map(roles) };
+  if (options.requireTag === true && (options.tag === undefined || options.tag.startsWith('refs/heads/'))) {
+    throw new UserError('this run is of no tag, and only a tag is released', { remedy: 'Push one (git tag -a v1.2.3 -m v1.2.3 && git push origin v1.2.3), or choose one under "Use workflow from". Where branches are released: `require-tag: false`.' });
+  }
   if (options.requireWindow === true) await requireWindow(context, 'plan', options);
   const records = await askPreflight(context, options);
   const failed = records.filter(({ status }) => status === 'fail');

@@ -135,7 +135,7 @@ function readArguments(settings: Settings): Arguments {
   const tag = input('tag') ?? (process.env['GITHUB_REF_TYPE'] === 'tag' ? process.env['GITHUB_REF_NAME'] : undefined);
   const { privateKey, agent } = settings.credentials;
   return {
-    artifact: path('artifact'), digest: input('digest'), overrideWindow: input('override-window'), part: input('part'), requireWindow: input('require-window') === 'true', tellIssue: input('tell-issue') === 'true', tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
+    artifact: path('artifact'), digest: input('digest'), overrideWindow: input('override-window'), part: input('part'), requireWindow: input('require-window') === 'true', requireTag: input('require-tag') === 'true', tellIssue: input('tell-issue') === 'true', tag, url: input('url'), junit: path('junit'), release: input('release'), reason: input('reason'), restoreDatabase: input('restore-database'),
     hosts: privateKey !== undefined || agent !== undefined,
     do: input('do'), database: input('database'), id: input('id'), backupKey: input('backup-key', { trimWhitespace: false }), confirm: input('confirm'),
     safety: input('safety') !== 'false', to: path('to') ?? join(scratch(), 'release.tar.gz'), shared: true, login: input('login'),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GitHubFacts } from '../../src/checks/github-facts.js';
-import { preflight } from '../../src/commands/preflight.js';
+import { preflight, type PreflightOptions } from '../../src/commands/preflight.js';
 import type { RunContext } from '../../src/commands/run-context.js';
 import { environmentOf } from '../../src/config/environment.js';
 import { loadConfig } from '../../src/config/load.js';
@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 /** The records of a preflight against a host that is not there, by id, and what was thrown. */
-async function run(github: string, ask: (context: RunContext) => RunContext['repositoryState']): Promise<{ records: Map<string, Evidence>; error: unknown }> {
+async function run(github: string, ask: (context: RunContext) => RunContext['repositoryState'], options: PreflightOptions = { tag: 'refs/tags/v1.0.0' }): Promise<{ records: Map<string, Evidence>; error: unknown }> {
   const config = loadConfig(`app: shop\nenvironments: { production: { hosts: [deploy@127.0.0.1:1] } }\npreflight: { github: { ${github} } }\n`, 'slipway.yml');
   const records = new Map<string, Evidence>();
   const redactor = new Redactor();
@@ -40,7 +40,7 @@ async function run(github: string, ask: (context: RunContext) => RunContext['rep
     plan: false, leaseToken: 'token', keepLease: false, outputs: { hosts: new Map() }, now: () => new Date(),
   };
   const repositoryState = ask(context);
-  const error: unknown = await preflight({ ...context, ...(repositoryState === undefined ? {} : { repositoryState }) }, { tag: 'refs/tags/v1.0.0' }).catch((reason: unknown) => reason);
+  const error: unknown = await preflight({ ...context, ...(repositoryState === undefined ? {} : { repositoryState }) }, options).catch((reason: unknown) => reason);
   return { records, error };
 }
 
@@ -49,6 +49,14 @@ const asking = (context: RunContext): ((ref: string | undefined) => Promise<GitH
 );
 
 describe('the preflight', () => {
+  test.each([undefined, 'refs/heads/main'])('of a release that is of no tag (%s) stops before it asks anything, unless branches are released', async (tag) => {
+    const { records, error } = await run('protected: true', asking, { tag, requireTag: true, part: 'repository' });
+    expect(String(error)).toContain('of no tag');
+    expect(records.size).toBe(0);
+    expect(String((await run('', asking, { tag: 'v1.0.0', requireTag: true, part: 'repository' })).error)).not.toContain('of no tag');
+    expect(String((await run('', asking, { tag, part: 'repository' })).error)).not.toContain('of no tag');
+  });
+
   test('puts what GitHub says beside what hosts and runner say', async () => {
     const commit = fake.commit('Begin', 'ann');
     fake.tags.set('v1.0.0', commit);

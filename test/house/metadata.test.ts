@@ -119,6 +119,32 @@ describe('workflows', () => {
     }
   });
 
+  it.each(templates)('%s passes on every secret its workflow knows: one that is not passed is silently empty', (file) => {
+    const { jobs } = parse(read(file)) as { jobs: Record<string, Call> };
+    for (const { uses, secrets = {} } of Object.values(jobs)) {
+      const called = parse(read(uses.replace(/^OWNER\/slipway\/(.*)@COMMIT$/, '$1'))) as Callable;
+      expect(secrets).toEqual(Object.fromEntries(Object.keys(called.on.workflow_call.secrets).map((name) => [name, `\${{ secrets.${name} }}`])));
+    }
+  });
+
+  it.each(workflows)('%s gives each step that reaches hosts all it may need there', (file) => {
+    const { jobs } = parse(read(file)) as { jobs: Record<string, { steps?: { uses?: string; with?: Record<string, unknown> }[] }> };
+    for (const { uses = '', with: inputs = {} } of Object.values(jobs).flatMap(({ steps = [] }) => steps)) {
+      if (inputs['ssh-private-key'] === undefined) continue;
+      const known = Object.keys(actionOf(`${uses.slice(2)}/action.yml`).inputs);
+      const wanted = ['ssh-passphrase', 'sudo-password', 'app-env', ...(/BACKUP_KEY:/.test(read(file)) ? ['backup-key'] : [])].filter((name) => known.includes(name));
+      expect(Object.keys(inputs)).toEqual(expect.arrayContaining(wanted));
+    }
+  });
+
+  it('of a release keeps the right to vouch for a build away from what runs in the build', () => {
+    const { jobs } = parse(read('.github/workflows/release.yml')) as { jobs: Record<string, { permissions: object; steps: { uses?: string; run?: string }[] }> };
+    for (const { permissions, steps } of Object.values(jobs)) {
+      if (!('id-token' in permissions)) continue;
+      expect(steps.every(({ uses = '' }) => uses.startsWith('actions/'))).toBe(true);
+    }
+  });
+
   it.each(workflows)('%s gives the actions of this repository only inputs they have, and asks only for outputs they have', (file) => {
     const { jobs } = parse(read(file)) as { jobs: Record<string, { steps?: { id?: string; uses?: string; with?: object }[] }> };
     for (const { steps = [] } of Object.values(jobs)) {
