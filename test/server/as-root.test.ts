@@ -8,8 +8,8 @@ import { scriptText } from '../../src/host/script.js';
 /** The judgement of narrow sudo on files that it would put in place as root: the functions of the gate, as they are sent. */
 const HEAD = '# Slipway: shop production /srv/shop';
 
-function judged(name: 'plain_unit' | 'plain_site', text: string, ...args: string[]): boolean {
-  const body = new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}$`, 'm').exec(scriptText('as-root'))?.[0] ?? '';
+function judged(name: 'plain_unit' | 'plain_site' | 'text_only', text: string, ...args: string[]): boolean {
+  const body = new RegExp(`^${name}\\(\\) \\{(?:\\n[^]*?^\\}| .*\\})$`, 'm').exec(scriptText('as-root'))?.[0] ?? '';
   const folder = mkdtempSync(join(tmpdir(), 'slipway-gate-'));
   try {
     const file = join(folder, 'file');
@@ -33,11 +33,21 @@ test.each([
   ['with a name that a blank hides', `[Service]\n User=root\nUser=deploy\n${RUN}`, false],
   ['with the privileges of root', `[Service]\nUser=deploy\nExecStart=+/bin/sh a\n`, false],
   ['with a command before it', `[Service]\nUser=deploy\nExecStartPre=+/bin/sh a\n${RUN}`, false],
+  ['with a second command behind a semicolon', `[Service]\nUser=deploy\nType=oneshot\nExecStart=/bin/sh /dev/null ; +/bin/sh -c id\n`, false],
+  ['with a second command in a line of its own', `[Service]\nUser=deploy\nType=oneshot\n${RUN}${RUN}`, false],
+  ['with no command', '[Service]\nUser=deploy\n', false],
   ['with a file elsewhere', `[Service]\nUser=deploy\n${RUN}EnvironmentFile=/root/.env\n`, false],
   ['with a line that goes on', `[Service]\nUser=deploy\nExecStart=/bin/sh a \\\n b\n`, false],
   ['with a socket', `[Service]\nUser=deploy\n${RUN}[Socket]\nListenStream=22\n`, false],
 ])('a unit %s', (_, text, taken) => {
   expect(judged('plain_unit', text, 'shop-web.service')).toBe(taken);
+});
+
+test.each([
+  ['plain words, with ä and a tab', '# ä\n\tx\n', true], ['a NUL byte, where systemd ends a line', '#\0ExecStartPre=+/bin/sh a\n', false],
+  ['a carriage return', '#\rUser=root\n', false], ['an escape', 'a\x1b[0m\n', false], ['nothing', '', true],
+])('a file with %s', (_, text, taken) => {
+  expect(judged('text_only', text)).toBe(taken);
 });
 
 test('a timer may not start another unit', () => {
@@ -55,6 +65,7 @@ test.each([
   ['access_log /var/log/nginx/../../../etc/x;', false],
   ['client_body_temp_path /etc/x;', false],
   ['location / { content_by_lua_block { x } }', false],
+  ['\0 error_log /etc/cron.d/x;', false],
 ])('a site with %j', (text, taken) => {
   expect(judged('plain_site', `${HEAD}\nserver {${text}}\n`)).toBe(taken);
 });

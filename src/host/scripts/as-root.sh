@@ -22,8 +22,13 @@ case ${SUDO_USER:-} in '' | root) refuse 'it is run by sudo, by the deploy user'
 work=$(mktemp -d /run/slipway-as-root.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
+# text_only FILE: other programs end a line at other bytes than awk and grep do (systemd at a NUL): a text has none of them.
+text_only() { [ "$(tr -d '\11\12\40-\176\200-\377' <"$1" | wc -c)" -eq 0 ]; }
 # copy FILE NAME: what the user may read, where the user cannot write.
-copy() { runuser -u "$SUDO_USER" -- head -c 1048576 -- "$1" >"$work/$2" 2>/dev/null || refuse "$1 cannot be read"; }
+copy() {
+  runuser -u "$SUDO_USER" -- head -c 1048576 -- "$1" >"$work/$2" 2>/dev/null || refuse "$1 cannot be read"
+  text_only "$work/$2" || refuse "$1 holds bytes that no text has"
+}
 
 # --- units of systemd's ---
 # own_unit NAME: a unit of this app's, which no package brought and no other hand wrote.
@@ -56,12 +61,13 @@ plain_unit() {
       else if (part == "[Install]") { if (name != "WantedBy" || value !~ /^(multi-user|timers)\.target$/) bad() }
       else if (part == "[Service]" && kind == "service") {
         if (name == "User") { if (index(users, " " value " ") == 0 || value == "root" || value ~ / / || value == "") bad(); named++ }
-        else if (name == "ExecStart") { if (value !~ /^\/bin\/sh [^-]/) bad() }
+        # One command: systemd takes a word ; as the beginning of the next, that may be run by root (+).
+        else if (name == "ExecStart") { if (value !~ /^\/bin\/sh [^-]/ || value ~ /(^|[ \t]);([ \t]|$)/) bad(); started++ }
         else if (name == "EnvironmentFile") { sub(/^-/, "", value); gsub(/%%/, "%", value); if (index(value, root "/") != 1 || value ~ /\.\./) bad() }
         else if (name !~ /^(Type|WorkingDirectory|Restart|RestartSec|TimeoutStopSec|KillMode|MemoryMax|Nice|UMask)$/) bad()
       } else bad()
     }
-    END { exit (wrong || (kind == "service" && named != 1)) }' "$1"
+    END { exit (wrong || (kind == "service" && (named != 1 || started != 1))) }' "$1"
 }
 
 systemctl_of() {
@@ -97,9 +103,9 @@ own_site() {
 plain_site() {
   [ "$(head -n 1 "$1")" = "$head_line" ] || return 1
   tr '\n\t\r' '   ' <"$1" | tr -d "\"'\\\\" >"$1.words"
-  if grep -qE '(^|[ ;{}])(include|load_module|ssl_engine|ssl_password_file|ssl_keylog_file|ssl_session_ticket_key|perl[a-z_]*|js_[a-z_]*|lua_[a-z_]*|[a-z_]*_by_lua[a-z_]*|[a-z_]+_temp_path|[a-z_]+_cache_path|[a-z_]+_store|passenger[a-z_]*)[ ;{]' "$1.words"; then return 1; fi
+  if grep -qaE '(^|[ ;{}])(include|load_module|ssl_engine|ssl_password_file|ssl_keylog_file|ssl_session_ticket_key|perl[a-z_]*|js_[a-z_]*|lua_[a-z_]*|[a-z_]*_by_lua[a-z_]*|[a-z_]+_temp_path|[a-z_]+_cache_path|[a-z_]+_store|passenger[a-z_]*)[ ;{]' "$1.words"; then return 1; fi
   # shellcheck disable=SC2016
-  ! grep -oE '(^|[ ;{}])(access_log|error_log) +[^ ;]+' "$1.words" | sed 's/.* //' | grep -vE '^(off|/var/log/nginx/[A-Za-z0-9_.-]+)$' | grep -q .
+  ! grep -aoE '(^|[ ;{}])(access_log|error_log) +[^ ;]+' "$1.words" | sed 's/.* //' | grep -avE '^(off|/var/log/nginx/[A-Za-z0-9_.-]+)$' | grep -q .
 }
 
 put_site() {
