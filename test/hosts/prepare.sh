@@ -6,6 +6,8 @@
 #   prepare.sh --image   only prints the name of the image these files describe
 #   prepare.sh --bare    the same for the bare host (image-bare/), which `prepare.sh` makes too: on a new machine some 3 min more
 #
+# SLIPWAY_TEST_DEBIAN=trixie makes both of Debian 13 instead of 12; the bare host can then fetch Docker as well.
+#
 # As root it installs what is missing and starts an engine where none answers (a machine without systemd).
 # What it started is recorded in the state folder and ended, by id, by cleanup.sh --engine.
 set -euo pipefail
@@ -14,6 +16,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 examples=$here/../../examples
 # shellcheck source=state.sh
 . "$here/state.sh"
+
+debian=${SLIPWAY_TEST_DEBIAN:-bookworm}
+# What stands in a tag for the release; images of the default one have nothing there.
+case $debian in
+  bookworm) mark='' python=3.11 ;;
+  trixie) mark=trixie- python=3.13 ;;
+  *)
+    printf 'unavailable SLIPWAY_TEST_DEBIAN is bookworm or trixie, not %s\n' "$debian"
+    exit 1
+    ;;
+esac
 
 say() { printf 'hosts: %s\n' "$*" >&2; }
 
@@ -31,7 +44,19 @@ digest() {
   done | sha256sum | cut -c 1-12
 }
 
-base_name() { printf '%s-base:%s\n' "$image_repository" "$(uname -m)-$(digest "$here/image/packages.txt")"; }
+# The packages of the host, a line each: Debian 13 has the command `docker` in a package of its own.
+packages() {
+  cat "$here/image/packages.txt"
+  [ "$debian" = bookworm ] || echo docker-cli
+}
+
+# The same of what a bare host can fetch.
+repository() {
+  cat "$here"/image-bare/{packages,repository}.txt
+  [ "$debian" = bookworm ] || printf '%s\n' docker.io docker-cli docker-compose
+}
+
+base_name() { printf '%s-base:%s\n' "$image_repository" "$mark$(uname -m)-$(digest "$here/image/packages.txt")"; }
 
 image_name() {
   local files
@@ -40,13 +65,13 @@ image_name() {
     find "$examples" \( -name package.json -o -name package-lock.json -o -name requirements.txt \) \
       -not -path '*/node_modules/*' -not -path '*/.venv/*' | LC_ALL=C sort
   )
-  printf '%s:%s\n' "$image_repository" "$(uname -m)-$(digest "${files[@]}")"
+  printf '%s:%s\n' "$image_repository" "$mark$(uname -m)-$(digest "${files[@]}")"
 }
 
 bare_name() {
   local files
   mapfile -t files < <(find "$here/image-bare" -type f | LC_ALL=C sort)
-  printf '%s-bare:%s\n' "$image_repository" "$(uname -m)-$(digest "${files[@]}" "$here"/image/tools/package*.json "$examples/express-sqlite/package-lock.json")"
+  printf '%s-bare:%s\n' "$image_repository" "$mark$(uname -m)-$(digest "${files[@]}" "$here"/image/tools/package*.json "$examples/express-sqlite/package-lock.json")"
 }
 
 install_missing() {
@@ -111,8 +136,8 @@ debootstrap_base() {
   local root=$work/root from
   use_apt_proxy
   from=$(mirror)
-  debootstrap --variant=minbase --include="$(paste -sd, "$here/image/packages.txt")" bookworm "$root" ${from:+"$from"} \
-    > "$state/debootstrap.log" 2>&1 || unavailable "debootstrap failed (see $state/debootstrap.log)"
+  debootstrap --variant=minbase --include="$(packages | paste -sd,)" "$debian" "$root" ${from:+"$from"} \
+    > "$state/${mark}debootstrap.log" 2>&1 || unavailable "debootstrap failed (see $state/${mark}debootstrap.log)"
   # Without the databases that the packages made: a test makes the server it needs.
   tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' \
     --exclude './var/lib/mysql/*' --exclude './var/lib/postgresql/*' --exclude './etc/postgresql/*' . \
@@ -123,8 +148,8 @@ debootstrap_base() {
 find_base() {
   base=$(base_name)
   docker image inspect "$base" > /dev/null 2>&1 && return
-  if timeout 60 docker pull --quiet debian:bookworm-slim > /dev/null 2>&1; then
-    base=debian:bookworm-slim
+  if timeout 60 docker pull --quiet "debian:$debian-slim" > /dev/null 2>&1; then
+    base=debian:$debian-slim
   elif [ "$(id -u)" = 0 ]; then
     say 'no image can be pulled: debootstrap makes one'
     debootstrap_base
@@ -155,7 +180,8 @@ fetch_compose() {
 # Everything that comes from npm, PyPI and Debian, fetched here with this machine's own configuration.
 fetch_parts() {
   local context=$1 folder lock
-  cp "$here"/image/{Dockerfile,packages.txt,setup.sh} "$context/"
+  cp "$here"/image/{Dockerfile,setup.sh} "$context/"
+  packages > "$context/packages.txt"
   mkdir -p "$context/tools" "$context/wheels" "$context/npm-cache"
   cp "$here"/image/tools/package*.json "$context/tools/"
   (cd "$context/tools" && npm ci --ignore-scripts --no-audit --no-fund) >&2
@@ -173,7 +199,7 @@ fetch_parts() {
 
   for lock in "$examples"/*/requirements.txt; do
     python3 -m pip download --quiet --disable-pip-version-check --dest "$context/wheels" --requirement "$lock" \
-      --only-binary=:all: --python-version 3.11 --implementation cp --platform "manylinux2014_$(uname -m)" >&2
+      --only-binary=:all: --python-version "$python" --implementation cp --platform "manylinux2014_$(uname -m)" >&2
   done
 
   fetch_compose "$context"
@@ -182,14 +208,14 @@ fetch_parts() {
 build() {
   local context=$work/context base fetching
   mkdir -p "$context"
-  fetch_parts "$context" > "$state/fetch.log" 2>&1 &
+  fetch_parts "$context" > "$state/${mark}fetch.log" 2>&1 &
   fetching=$!
   find_base
-  wait "$fetching" || unavailable "fetching Node, PM2 and the examples' packages failed (see $state/fetch.log)"
+  wait "$fetching" || unavailable "fetching Node, PM2 and the examples' packages failed (see $state/${mark}fetch.log)"
   # buildx is a plugin of its own, absent beside Debian's docker.io.
   docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
   docker build --tag "$(image_name)" --build-arg "BASE=$base" --build-arg "NPM_REGISTRY=$(npm config get registry 2> /dev/null)" \
-    "$context" > "$state/build.log" 2>&1 || unavailable "docker build failed (see $state/build.log)"
+    "$context" > "$state/${mark}build.log" 2>&1 || unavailable "docker build failed (see $state/${mark}build.log)"
 }
 
 # --- the bare host ---
@@ -202,7 +228,7 @@ fetch_debs() {
   from=$(mirror)
   mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" "$into"
   : > "$folder/status"
-  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm main\n' "${from:-http://deb.debian.org/debian}" > "$folder/sources.list"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "${from:-http://deb.debian.org/debian}" "$debian" > "$folder/sources.list"
   options=(-o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$folder/lists"
     -o "Dir::State::status=$folder/status" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root -o Debug::NoLocking=true)
   apt-get "${options[@]}" update
@@ -241,24 +267,24 @@ fetch_node() {
 }
 
 build_bare() {
-  local context=$work/bare base=debian:bookworm-slim root=$work/bare-root fetching from
+  local context=$work/bare base=debian:$debian-slim root=$work/bare-root fetching from
   mkdir -p "$context/mirror"
   cp "$here"/image-bare/{Dockerfile,packages.txt,setup.sh} "$context/"
   # shellcheck disable=SC2046  # a list of words
-  { fetch_debs "$context/mirror/debian" $(cat "$here"/image-bare/*.txt) && fetch_node "$context/mirror"; } > "$state/bare-fetch.log" 2>&1 &
+  { fetch_debs "$context/mirror/debian" $(repository) && fetch_node "$context/mirror"; } > "$state/${mark}bare-fetch.log" 2>&1 &
   fetching=$!
   if ! timeout 60 docker pull --quiet "$base" > /dev/null 2>&1; then
-    base=$image_repository-minbase:bookworm-$(uname -m)
+    base=$image_repository-minbase:$debian-$(uname -m)
     if ! docker image inspect "$base" > /dev/null 2>&1; then
       use_apt_proxy
       from=$(mirror)
-      debootstrap --variant=minbase bookworm "$root" ${from:+"$from"} > "$state/bare-debootstrap.log" 2>&1 || return 1
+      debootstrap --variant=minbase "$debian" "$root" ${from:+"$from"} > "$state/${mark}bare-debootstrap.log" 2>&1 || return 1
       tar --create --directory "$root" --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' . | docker import - "$base" > /dev/null
     fi
   fi
   wait "$fetching" || return 1
   docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
-  docker build --tag "$(bare_name)" --build-arg "BASE=$base" "$context" > "$state/bare-build.log" 2>&1
+  docker build --tag "$(bare_name)" --build-arg "BASE=$base" "$context" > "$state/${mark}bare-build.log" 2>&1
 }
 
 case ${1:-} in
@@ -277,6 +303,9 @@ if [ "$(id -u)" = 0 ]; then
   engine_answers || start_engine
 fi
 engine_answers || unavailable 'no Docker Engine answers, and only root can start one'
+# From here on only runs for the same release wait for each other.
+exec 9> "$state/lock$mark"
+flock 9
 
 if ! docker image inspect "$(image_name)" > /dev/null 2>&1; then
   started=$SECONDS
@@ -292,6 +321,6 @@ if ! docker image inspect "$(bare_name)" > /dev/null 2>&1; then
   say "building $(bare_name), once"
   [ -n "${work:-}" ] || work=$(mktemp -d "$state/work.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  if build_bare; then say "built in $((SECONDS - started)) s"; else say "the bare host could not be built (see $state/bare-*.log)"; fi
+  if build_bare; then say "built in $((SECONDS - started)) s"; else say "the bare host could not be built (see $state/${mark}bare-*.log)"; fi
 fi
 printf 'image %s\n' "$(image_name)"
