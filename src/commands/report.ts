@@ -63,7 +63,7 @@ export async function report(context: RunContext, options: ReportOptions): Promi
     return;
   }
   if (options.release !== undefined) await tell(context, async (github) => `notes appended: ${await github.appendNotes(options.release ?? '', environmentName, redactor.redact(notes))}`);
-  if (options.deployment !== undefined) await tell(context, (github) => github.deploymentStatus(statusOf(made, options.deployment ?? '')));
+  if (options.deployment !== undefined) await tellDeployment(context, made, options.deployment);
   await sendWebhooks(context, made, webhooks);
 }
 
@@ -71,6 +71,12 @@ async function write({ reporter, redactor }: RunContext, what: string, file: str
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, redactor.redact(text));
   reporter.step('report', `${what}: ${file}`);
+}
+
+/** A run that switched nothing has no say in it: the newest deployment of that commit may be the one that is live, of an earlier run. */
+async function tellDeployment(context: RunContext, made: Report, ref: string): Promise<void> {
+  if (made.release === undefined) context.reporter.step('report', `nothing was switched in ${made.environment}: its deployment on GitHub is left as it stands`);
+  else await tell(context, (github) => github.deploymentStatus(statusOf(made, ref)));
 }
 
 async function tell({ reporter, publisher }: RunContext, work: (github: Awaited<ReturnType<NonNullable<RunContext['publisher']>>>) => Promise<string>): Promise<void> {
