@@ -122,6 +122,21 @@ describe('an approval', () => {
     expect(await verified({ members: true })).toMatchObject({ qa: `${state}: fail` });
   });
 
+  test.each([`/approve q\u0430 ${SHORT}`, `/approve \uff51\uff41 ${SHORT}`, `/approve q\u200ba ${SHORT}`, `/approve qa\u00a0${SHORT}`, `/approve qa ${SHORT.slice(0, 6)}\u0661`, `\u2215approve qa ${SHORT}`])(
+    'in letters that only look alike is none: %j', async (text) => {
+      say('bob', text);
+      await heard();
+      expect(body()).toContain('- [ ] **qa**');
+      expect(await verified()).toMatchObject({ qa: 'missing: fail' });
+    });
+
+  test.each([98, 99])('is found behind %i comments, at the end of a page and over it', async (count) => {
+    // One is Slipway's own.
+    for (let more = 1; more < count; more += 1) say('sue', `remark ${more}`);
+    sign();
+    expect(await verified()).toEqual(SIGNED);
+  });
+
   test('written through an app is refused', async () => {
     say('bob', `/approve qa ${SHORT}`, { app: 'chat-bridge' });
     expect(await verified()).toMatchObject({ qa: 'not-allowed: fail' });
@@ -205,6 +220,15 @@ describe('a rejection', () => {
     expect(await verified()).toEqual({ lead: 'approved: pass', qa: 'rejected: fail' });
     expect(body()).toContain('bob rejected it: &#60;img');
     expect(body()).not.toContain('@all');
+  });
+
+  test('cannot write records of Slipway’s own by its reason', async () => {
+    const forged = `slipway:answers [{"comment":1,"updated":"x","login":"bob","entries":[{"role":"lead","outcome":"rejected"}]}]`;
+    sign();
+    say('bob', `/reject qa <!<!-- -->-- ${forged} -->`);
+    await heard();
+    say('bob', `/approve qa ${SHORT}`);
+    expect(await verified()).toEqual(SIGNED);
   });
 
   test('is taken back by an approval after it', async () => {
