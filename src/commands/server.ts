@@ -103,11 +103,17 @@ export async function runSteps(context: RunContext, { name, host, connection, pa
   const bad = reader.answers.find(({ state }) => state === 'failed' || state === 'refused');
   if (bad !== undefined && !(context.plan && bad.state === 'refused')) {
     throw new UserError(`${name}: ${byId.get(bad.id)?.title ?? bad.id} (${bad.id}): ${bad.observed}`, {
-      remedy: 'What came before stays done, and nothing after it was begun. Mend it, then run `slipway server` again: it goes on from there.',
+      remedy: `What came before stays done, and nothing after it was begun. Mend it, then run \`slipway server\` again${again(context, host)}: it goes on from there.`,
     });
   }
   if (result.code !== 0) throw new HostError(name, `preparing the host (${mode})`, result);
   return reader.answers.filter(({ state }) => state === 'changed' || state === 'armed' || state === 'differs').map(({ id }) => id);
+}
+
+/** With people who have a login the deploy user may be there by now, with narrow sudo: the next run needs one of them. */
+function again({ config }: RunContext, { user }: HostConfig): string {
+  const [admin] = Object.keys(config.server.admins);
+  return admin === undefined || user === 'root' ? '' : ` (\`--login ${admin}\`)`;
 }
 
 function tell(context: RunContext, host: string, step: ServerStep | undefined, answer: StepAnswer): void {

@@ -22,6 +22,8 @@ export function serverParameters(wanted: Wanted, place: { environment: string; r
     certificate: config.site?.tls?.certificate ?? '',
     key: config.site?.tls?.key ?? '',
     ca: config.site?.tls?.ca ?? '',
+    dns_authenticate: config.site?.tls?.dns?.authenticate ?? '',
+    dns_clean_up: config.site?.tls?.dns?.cleanUp ?? '',
     tls_mode: config.site?.tls?.mode ?? '',
     packages: server.packages.join(' '),
     folders: server.folders.join(' '),

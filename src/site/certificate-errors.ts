@@ -43,6 +43,7 @@ const DESCRIPTIONS: readonly (readonly [string, string])[] = [
 
 /** What certbot meets before it has asked anybody, or after. */
 const OWN: readonly (readonly [RegExp, string])[] = [
+  [/as-root does not do this/, 'narrow'],
   [/Another instance of Certbot is already running/, 'busy'],
   [/The requested (\S+) plugin does not appear to be installed/, 'plugin'],
   [/certificate verify failed|CERTIFICATE_VERIFY_FAILED/, 'authority-certificate'],
@@ -127,6 +128,7 @@ function wordsFor(kind: string, asked: Asked, problems: readonly Problem[], retr
     case 'invalidContact': return ['the authority does not take the e-mail address (invalidContact)', 'Mend `site.tls.email`: a real address, not one of example.com.'];
     case 'serverInternal': return ['the authority has a fault of its own (serverInternal)', 'Run again in some minutes; https://letsencrypt.status.io tells of outages.'];
     case 'accountDoesNotExist': return ['the authority does not know the account of this host any more (accountDoesNotExist)', 'On the host, move its folder below /etc/letsencrypt/accounts away; the next run makes a new account.'];
+    case 'narrow': return ['the narrow sudo of the login does not let certbot through', 'What it lets through is what slipway.yml said when an admin last prepared the host: `slipway server <environment> --login <admin>`, then run again.'];
     case 'busy': return ['certbot is already at work on this host', 'Wait for it to end (`systemctl status certbot.service`), then run again.'];
     case 'plugin': return ['certbot lacks its plugin for nginx', 'On the host: sudo apt-get install python3-certbot-nginx; or use `mode: webroot`, which needs none.'];
     case 'authority-certificate': return [`the host does not trust the server ${new URL(asked.server).host}`, 'A private authority: put its root on the host and name the file under `site.tls.ca`. Else the clock of the host may be wrong (`date`).'];

@@ -9,6 +9,8 @@ import { workspace, type Workspace } from './workspace.js';
 let host: Host;
 let work: Workspace;
 let pebble: Pebble;
+/** Commands of the team's, which certbot runs as root. */
+const DNS = { authenticate: '/usr/local/bin/dns-add', 'clean-up': '/usr/local/bin/dns-remove' };
 const SITE = { domains: ['www.example.com'], routes: { '/': 'web' }, drain: '1s', tls: { email: 'ops@example.com', server: 'https://localhost:14000/dir', ca: '/etc/ssl/acme.pem' } };
 
 beforeAll(async () => {
@@ -22,20 +24,38 @@ beforeAll(async () => {
         site: SITE,
         // The names are made up: their addresses are told, and only the way to port 80 is asked.
         preflight: { dns: { addresses: [host.innerAddress] }, severity: { dns: 'off' } },
+        server: { admins: { alice: host.clientPublicKey }, updates: false, harden: false },
       },
     }),
   ]);
-}, 180_000);
+  await narrow();
+}, 240_000);
 afterAll(async () => {
   await host.stop();
   await work.remove();
 });
 
+/**
+ * From here on `deploy` has narrow sudo, as on any host with people who have a login: all that is asked of root goes through
+ * as-root. It is told of the commands for the DNS, which are used at the end. nginx and the timer are as a host has them before.
+ */
+async function narrow(): Promise<void> {
+  await host.run("sed -i '/^deploy /d' /etc/sudoers.d/slipway; rm /etc/systemd/system/logrotate.timer; systemctl daemon-reload");
+  await work.configure({ 'site.tls': { ...SITE.tls, mode: 'dns', dns: DNS } });
+  const made = await runCli(['server', 'production', '--login', 'root', '--identity', work.identity], { workspace: work.folder });
+  if (made.code !== 0) throw new Error(`server failed: ${made.stdout}${made.stderr}`);
+  await work.configure({ 'site.tls': SITE.tls });
+  await host.run('systemctl disable --quiet --now nginx.service certbot.timer');
+}
+
 const certbot = (inputs: Record<string, string> = {}): Promise<Ran> => runAction('certbot', { workspace: work.folder, inputs: { ...work.inputs, ...inputs } });
 const out = async (command: string): Promise<string> => (await host.run(command)).stdout.trim();
-const serial = (): Promise<string> => out('openssl x509 -noout -serial -in /etc/letsencrypt/live/www.example.com/cert.pem');
+const serial = (name = 'www.example.com'): Promise<string> => out(`openssl x509 -noout -serial -in /etc/letsencrypt/live/${name}/cert.pem`);
 const names = (): Promise<string> => out('openssl x509 -noout -ext subjectAltName -in /etc/letsencrypt/live/www.example.com/cert.pem');
-const served = (): Promise<string> => out('openssl s_client -connect 127.0.0.1:443 -servername www.example.com </dev/null 2>/dev/null | openssl x509 -noout -serial');
+const served = (name = 'www.example.com'): Promise<string> => out(`openssl s_client -connect 127.0.0.1:443 -servername ${name} </dev/null 2>/dev/null | openssl x509 -noout -serial`);
+/** The host's own timer does its work on the day this certificate is due. */
+const timerRenews = (name: string): Promise<string> =>
+  out(`conf=/etc/letsencrypt/renewal/${name}.conf; sed -i '1i renew_before_expiry = 3650 days' $conf; systemctl start certbot.service; sed -i '/^renew_before_expiry/d' $conf`);
 const status = (ran: Ran, id: string): string | undefined => ran.evidence.filter((record) => record.id === id).map((record) => `${record.status} ${record.observed ?? ''}`).at(-1);
 /** What lies in nginx's folders. */
 const sites = (): Promise<string> => listing(host, '/etc/nginx', 'f');
@@ -91,6 +111,7 @@ describe('before the first deploy', () => {
     expect(status(ran, 'certbot.certificate')).toMatch(/^pass issued, as there is no certificate yet; by .*Pebble/);
     expect(status(ran, 'certbot.renewal')).toMatch(/^pass/);
     expect(status(ran, 'certbot.timer')).toMatch(/^pass certbot.timer; put right: the hook/);
+    expect((await host.run('sudo -n true', { user: 'deploy' })).stderr).toContain('a password is required');
     expect(await out('systemctl is-enabled certbot.timer; openssl x509 -noout -text -in /etc/letsencrypt/live/www.example.com/cert.pem | grep -o id-ecPublicKey')).toBe('enabled\nid-ecPublicKey');
     expect(await out('find /srv/tiny/.slipway/acme -type f; ls -d /tmp/slipway-certbot*')).toBe('');
     await expectNothingLeft(host, work);
@@ -127,7 +148,7 @@ describe('with a release', () => {
 
   test('the timer renews it when its time has come, and nginx serves the new one', async () => {
     const before = await served();
-    await host.run("sed -i '1i renew_before_expiry = 3650 days' /etc/letsencrypt/renewal/www.example.com.conf; systemctl start certbot.service; sed -i '/^renew_before_expiry/d' /etc/letsencrypt/renewal/www.example.com.conf");
+    await timerRenews('www.example.com');
     expect(await served()).not.toBe(before);
     expect(await served()).toBe(await serial());
   }, 60_000);
@@ -180,24 +201,46 @@ describe('with a release', () => {
     await work.configure({ 'site.tls.account': undefined });
   }, 120_000);
 
-  test('with mode dns the commands of the team prove the names', async () => {
-    const tell = 'http://127.0.0.1:8055/set-txt';
-    await host.run('cat > /usr/local/bin/dns-add; chmod 755 /usr/local/bin/dns-add', { input: `#!/bin/sh\nprintf '{"host":"_acme-challenge.%s.","value":"%s"}' "$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION" | curl -fsS -d @- ${tell}\n` });
-    await work.configure({ 'site.tls': { ...SITE.tls, mode: 'dns', dns: { authenticate: '/usr/local/bin/dns-add' } } });
-    const ran = await certbot({ 'force-renewal': 'true' });
-    expect(ran.code).toBe(0);
-    expect(status(ran, 'certbot.certificate')).toMatch(/^pass renewed/);
-    expect(await served()).toBe(await serial());
-  }, 60_000);
+  test.each([
+    { mode: 'nginx', plugin: 'nginx' },
+    { mode: 'standalone', 'stop-nginx': true, plugin: 'standalone' },
+    { mode: 'dns', dns: DNS, plugin: 'manual' },
+  ])('mode $mode: a certificate is issued, the second run asks nobody, the site has it, and the timer renews it', async ({ plugin, ...tls }) => {
+    const name = `${tls.mode}.example.com`;
+    for (const [file, path, value] of [[DNS.authenticate, 'set-txt', '"value":"\'$CERTBOT_VALIDATION\'",'], [DNS['clean-up'], 'clear-txt', '']] as const) {
+      await host.run(`cat > ${file}; chmod 755 ${file}`, { input: `#!/bin/sh\ncurl -fsS -d '{${value}"host":"_acme-challenge.'"$CERTBOT_DOMAIN"'."}' http://127.0.0.1:8055/${path}\n` });
+    }
+    await work.configure({ 'site.domains': [name], 'site.tls': { ...SITE.tls, ...tls } });
+    const first = await certbot();
+    expect(first.log).not.toContain('::error');
+    expect([first.code, status(first, 'certbot.certificate'), status(first, 'certbot.renewal')]).toEqual([0, expect.stringMatching(/^pass issued, /), expect.stringMatching(/^pass /)]);
+    expect(await out(`sed -n 's/^authenticator = //p' /etc/letsencrypt/renewal/${name}.conf; systemctl is-active nginx`)).toBe(`${plugin}\nactive`);
+
+    const before = [await pebble.orders(), await everything()];
+    const second = await certbot();
+    expect([second.code, second.summary]).toEqual([0, expect.stringMatching(/nothing to do: valid for \d+ days more/)]);
+    expect([await pebble.orders(), await everything()]).toEqual(before);
+
+    const { outputs } = await runAction('deploy', { workspace: work.folder, inputs: work.inputs });
+    const site = async (): Promise<string> => out(`curl -sS --cacert /root/issuer.pem --resolve ${name}:443:127.0.0.1 https://${name}/version`);
+    expect(await site()).toContain(outputs['release'] ?? 'a release');
+    const was = await served(name);
+    await timerRenews(name);
+    expect(await served(name)).not.toBe(was);
+    expect(await served(name)).toBe(await serial(name));
+    expect(await site()).toContain(outputs['release']);
+  }, 180_000);
 });
 
 describe('a certificate of the team', () => {
   const files = { certificate: '/etc/ssl/site.pem', key: '/etc/ssl/site.key' };
 
   test('that is self-signed, or for other names, is refused; nginx goes on with what it has', async () => {
+    // An own certificate is another one than `server` was told of: plain sudo again.
+    await host.run("echo 'deploy ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/slipway-user-deploy");
     const before = await served();
     await host.run(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=other -addext subjectAltName=DNS:other.example.com -keyout ${files.key} -out ${files.certificate}`);
-    await work.configure({ 'site.tls': { email: 'ops@example.com', ...files } });
+    await work.configure({ 'site.domains': ['www.example.com'], 'site.tls': { email: 'ops@example.com', ...files } });
     const orders = await pebble.orders();
     const ran = await certbot();
     expect(ran.code).toBe(1);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Host, startHost } from './harness.js';
 import { Job, runCli } from './run-action.js';
-import { current } from './state-of.js';
+import { current, listing } from './state-of.js';
 import { workspace, type Workspace } from './workspace.js';
 
 /** A server as it comes from a provider, until an app answers on it: with a person who has a login, so the deploy user has narrow sudo. */
@@ -60,14 +60,24 @@ describe('a bare server', () => {
     expect(await everything()).toBe(before);
   }, 60_000);
 
-  test('is prepared over root’s login', async () => {
+  test('with another web server on port 80 is prepared up to nginx, and told who is there and what to do', async () => {
+    await host.run('systemd-run --quiet --unit apache2 busybox httpd -f -p 80 -h /mnt');
     const ran = await server();
+    await host.run('systemctl stop apache2');
     expect(ran.stdout + ran.stderr).toMatch(/does not know deploy yet: logged in as root/);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(/nginx \(nginx\): port 80 is held by busybox \(process \d+, apache2.service\)[^]*systemctl disable --now apache2.service[^]*run `slipway server` again \(`--login alice`\)/);
+    expect((await host.run('passwd -S deploy | cut -d " " -f 2; ls -d /etc/nginx /etc/letsencrypt /usr/local/bin/* /usr/local/lib/slipway/* 2>/dev/null; dpkg-query --list | grep -c " nginx"')).stdout).toBe('L\n/usr/local/lib/slipway/as-root\n0\n');
+  }, 180_000);
+
+  test('is finished by the next run, once that one is gone', async () => {
+    const ran = await server('--login', 'alice');
     expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect(ran.stdout).toMatch(/changed \d+ steps: nginx, node, /);
     expect((await host.run('date +%Z; node --version; pm2 --version 2>/dev/null | tail -1; nginx -T 2>/dev/null | grep -c "^server_tokens off"; ls /etc/nginx/sites-enabled; passwd -S deploy | cut -d " " -f 2; stat -c "%U %a" /srv/shop /var/uploads; cat /proc/swaps | wc -l')).stdout).toMatch(
       /^CES?T\nv24\.\d+\.\d+\n7\.\d+\.\d+\n1\nL\ndeploy 755\ndeploy 755\n/,
     );
-  }, 120_000);
+  }, 180_000);
 
   test('is left alone by the second run, by a person with a login: not one file is written', async () => {
     const before = await everything();
@@ -76,6 +86,24 @@ describe('a bare server', () => {
     expect(ran.stdout).toContain('nothing to change');
     expect(await everything()).toBe(before);
     for (const [file, text] of Object.entries(FOREIGN)) expect((await host.run(`cat ${file}`)).stdout).toBe(text);
+  }, 60_000);
+
+  test.each([
+    { bad: 'whose sum is another', sums: 'echo more >> $name.tar.xz', says: /node-v22.1.0-linux-\w+.tar.xz is not what http:\/\/127.0.0.1:8099\/latest-v22.x\/SHASUMS256.txt says: nothing was unpacked/ },
+    { bad: 'that is cut off on the mirror itself', sums: 'truncate -s -40 $name.tar.xz; sha256sum $name.tar.xz > SHASUMS256.txt', says: /cannot be unpacked, though its sum is right[^]*nothing in the path was changed/ },
+    { bad: 'that does not run here', sums: 'true', says: /GLIBC_9 not found[^]*holds no v22.1.0 that runs on this host; nothing in the path was changed/ },
+  ])('keeps its Node.js when the wanted one is an archive $bad', async ({ sums, says }) => {
+    await host.run(`mkdir -p /opt/mirror/node/latest-v22.x && cd /opt/mirror/node/latest-v22.x && name=node-v22.1.0-linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/') && mkdir -p $name/bin
+      for one in node npm npx; do printf '#!/bin/sh\\necho GLIBC_9 not found >&2; exit 1\\n' > $name/bin/$one; chmod 755 $name/bin/$one; done
+      tar -cJf $name.tar.xz $name && rm -r $name && sha256sum $name.tar.xz > SHASUMS256.txt && ${sums}`);
+    await work.configure({ 'server.node': 22 });
+    const before = await everything();
+    const ran = await server('--login', 'alice');
+    await work.configure({ 'server.node': 24 });
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(says);
+    expect(await everything()).toBe(before);
+    expect((await host.run('node --version; npm --version')).stdout).toMatch(/^v24[^]*\n\d/);
   }, 60_000);
 
   test('is not prepared by the deploy user any more, who is told whom to ask', async () => {
@@ -137,5 +165,28 @@ describe('narrow sudo', () => {
     let answer = '';
     for (const until = Date.now() + 30_000; Date.now() < until && !answer.includes(first); ) answer = await site();
     expect(answer).toContain(first);
+  }, 90_000);
+
+  test('and backs up by itself: `server` brings the timer of `backup.schedule`, once', async () => {
+    const unit = 'slipway-backup-shop-production-main';
+    const there = `${work.root}/.slipway/backups /home/deploy/.config/systemd`;
+    const timer = async (): Promise<string> => (await deployer(`systemctl --user is-enabled ${unit}.timer; systemctl --user is-active ${unit}.timer; systemctl --user cat ${unit}.timer | grep OnCalendar`)).stdout;
+    await work.configure({ 'databases.main.backup.schedule': '02:00' });
+    const before = [await listing(host, there), await everything()];
+    const plan = await server('--login', 'alice', '--plan');
+    expect([plan.code, plan.stdout]).toEqual([0, expect.stringMatching(/\+OnCalendar=\*-\*-\* 0?2:00[^]*would change 1 step: backup-timer/)]);
+    expect([await listing(host, there), await everything()]).toEqual(before);
+    const ran = await server('--login', 'alice');
+    expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining('changed 1 step: backup-timer')]);
+    expect(await timer()).toMatch(/^enabled\nactive\nOnCalendar=\*-\*-\* 0?2:00/);
+
+    const after = [await listing(host, there, 'f'), await everything()];
+    const again = await server('--login', 'alice');
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('nothing to change')]);
+    expect([await listing(host, there, 'f'), await everything()]).toEqual(after);
+
+    expect((await deployer(`systemctl --user start ${unit}.service`)).code).toBe(0);
+    const list = await runCli(['backup', 'list', 'production', '--json', '--identity', work.identity], { workspace: work.folder });
+    expect((JSON.parse(list.stdout) as { backups: unknown[] }).backups.at(-1)).toMatchObject({ database: 'main', state: 'good', why: 'schedule' });
   }, 90_000);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -72,4 +72,18 @@ test.each([
 
 test('a site of another app is not taken', () => {
   expect(judged('plain_site', '# Slipway: other production /srv/other\nserver {}\n')).toBe(false);
+});
+
+test('a command for the DNS is run as root only while root alone can change it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-hook-'));
+  try {
+    const hook = join(folder, 'hook');
+    writeFileSync(hook, '#!/bin/sh\n', { mode: 0o755 });
+    symlinkSync('/bin/sh', join(folder, 'link'));
+    const body = /^root_alone\(\) \{\n[^]*?^\}/m.exec(scriptText('as-root'))?.[0] ?? '';
+    const taken = (command: string): boolean => spawnSync('sh', ['-c', `${body}\nroot_alone "$1"`, 'sh', command]).status === 0;
+    expect(['/bin/sh', '/bin/sh -c /usr/bin/env', 'sh', '', '/nowhere/hook', hook, join(folder, 'link'), `/bin/sh ${hook}`].filter(taken)).toEqual(['/bin/sh', '/bin/sh -c /usr/bin/env']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -4,7 +4,8 @@
 # run this file and nothing else; it does what Slipway's scripts ask of `as_root`, for the user's own apps, and refuses the rest.
 # Files are read as the user, judged as a copy that the user cannot change any more, and only then put in place.
 #
-# /etc/slipway/as-root.d/<app>-<environment>, written by `slipway server`: user, app, environment, root, service_users, certificate, key, ca
+# /etc/slipway/as-root.d/<app>-<environment>, written by `slipway server`: user, app, environment, root, service_users, certificate, key, ca,
+# dns_authenticate, dns_clean_up
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
 LC_ALL=C
@@ -128,6 +129,26 @@ hook_text() {
 }
 unit_text() { printf '%s\n' '# Slipway: the certificate authority of this host is a private one.' '[Service]' "Environment=REQUESTS_CA_BUNDLE=$roots"; }
 
+# root_alone COMMAND: what it runs, and each file that it names by its path, can be changed by root alone, and so can every folder
+# and link on the way there.
+root_alone() {
+  case $1 in /*) : ;; *) return 1 ;; esac
+  set -f
+  for file in $1; do
+    case $file in
+      /*) namei -l -- "$file" 2>/dev/null | awk 'NR > 1 && ($2 != "root" || ($1 !~ /^l/ && $1 ~ /^.....w|^........w/)) { wrong = 1 } END { exit (wrong || NR < 2) }' || return 1 ;;
+    esac
+  done
+}
+# hook_command WORD COMMAND: a command for the DNS as slipway.yml had it when an admin prepared the host.
+hook_command() {
+  why="certbot runs '$1' as root, which slipway.yml did not name when an admin last ran \`slipway server\`"
+  [ -n "$2" ] && [ "$1" = "$2" ] || return 1
+  why="certbot runs '$1' as root: name it by its path, and let it belong to root, writable by nobody else, with every folder above it"
+  root_alone "$1" || return 1
+  why=''
+}
+
 # No plug-in, hook or folder but those Slipway names: certbot would run them as root.
 certbot_of() {
   case ${1:-} in certonly | renew) : ;; *) return 1 ;; esac
@@ -136,9 +157,10 @@ certbot_of() {
     case $takes in
       '')
         case $word in
-          certonly | renew | --non-interactive | --agree-tos | --no-eff-email | --webroot | --nginx | --standalone | --dry-run | --expand) : ;;
+          certonly | renew | --non-interactive | --agree-tos | --no-eff-email | --webroot | --nginx | --standalone | --manual | --dry-run | --expand) : ;;
           --renew-with-new-domains | --force-renewal | --no-random-sleep-on-renew) : ;;
           --email | --server | --cert-name | -d | --key-type | --webroot-path | --pre-hook | --post-hook | --config) takes=$word ;;
+          --preferred-challenges | --manual-auth-hook | --manual-cleanup-hook) takes=$word ;;
           *) return 1 ;;
         esac
         continue
@@ -146,6 +168,9 @@ certbot_of() {
       --webroot-path) [ "$word" = "$root/.slipway/acme" ] || return 1 ;;
       --pre-hook) [ "$word" = 'systemctl stop nginx' ] || return 1 ;;
       --post-hook) [ "$word" = 'systemctl start nginx' ] || return 1 ;;
+      --preferred-challenges) [ "$word" = dns ] || return 1 ;;
+      --manual-auth-hook) hook_command "$word" "$dns_authenticate" || return 1 ;;
+      --manual-cleanup-hook) hook_command "$word" "$dns_clean_up" || return 1 ;;
       --server) case $word in https://*) : ;; *) return 1 ;; esac ;;
       --config)
         copy "$word" cli.ini
@@ -302,7 +327,8 @@ for facts in /etc/slipway/as-root.d/*; do
   if [ ! -f "$facts" ] || [ "$(fact user)" != "$SUDO_USER" ]; then continue; fi
   app=$(fact app) environment=$(fact environment) root=$(fact root) service_users=$(fact service_users)
   certificate=$(fact certificate) key=$(fact key) ca=$(fact ca)
+  dns_authenticate=$(fact dns_authenticate) dns_clean_up=$(fact dns_clean_up)
   site=slipway-$app-$environment.conf head_line="# Slipway: $app $environment $root"
   attempt "$@" || :
 done
-refuse "$1"
+refuse "${why:-$1}"

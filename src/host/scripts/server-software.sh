@@ -12,6 +12,10 @@ stranger_on_80() {
     printf '%s (process %s, %s)\n' "$who" "$pid" "$(sed -n 's,.*/\([^/]*\.\(service\|scope\)\).*,\1,p' "/proc/$pid/cgroup" 2>/dev/null | tail -n 1)"
   done | grep .
 }
+port_80_held() {
+  unit=$(printf '%s\n' "$1" | sed -n 's/.*, \([^ ()]*\.service\))$/\1/p' | head -n 1)
+  printf 'port 80 is held by %s: the site needs nginx there, so stop and disable it first%s' "$(printf '%s\n' "$1" | one_line)" "${unit:+ (sudo systemctl disable --now $unit)}"
+}
 tokens_text() { printf '# Slipway: nginx does not tell its version.\nserver_tokens off;\n'; }
 # Somebody else says it already: twice is an error of nginx's.
 tokens_elsewhere() { grep -lsE '^[[:space:]]*server_tokens[[:space:]]' /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf 2>/dev/null | grep -qvxF "$nginx_tokens"; }
@@ -20,7 +24,7 @@ plain_default() { [ -L "$nginx_default" ] && [ "$(readlink -f "$nginx_default")"
 check_nginx() {
   if ! has nginx; then
     if stranger=$(stranger_on_80); then
-      refused="port 80 is held by $stranger: stop and disable it first, the site needs nginx there"
+      refused=$(port_80_held "$stranger")
       return 1
     fi
     lacks_packages nginx || :
@@ -38,7 +42,7 @@ check_nginx() {
     return 1
   fi
   if ! systemctl is-active --quiet nginx.service && stranger=$(stranger_on_80); then
-    refused="port 80 is held by $stranger: stop and disable it first, the site needs nginx there"
+    refused=$(port_80_held "$stranger")
     return 1
   fi
   unit_on nginx.service || good=1
@@ -100,6 +104,10 @@ node_machine() {
   esac
 }
 fetch() { curl -q --fail --silent --show-error --location --retry 3 --connect-timeout 20 --max-time 900 --output "$2" "$1"; }
+not_this_node() {
+  rm -rf "$node_folder/new"
+  fail 1 "$1; nothing in the path was changed"
+}
 apply_node() {
   from=${p_node_mirror%/}/latest-v$p_node.x
   fetch "$from/SHASUMS256.txt" "$work/sums" || fail 1 "$from cannot be fetched: may this host reach it? server.node-mirror names another"
@@ -108,11 +116,14 @@ apply_node() {
   name=${archive%.tar.xz}
   mkdir -p "$node_folder"
   if [ ! -x "$node_folder/$name/bin/node" ]; then
-    fetch "$from/$archive" "$work/$archive"
+    fetch "$from/$archive" "$work/$archive" || fail 1 "$from/$archive did not arrive whole: nothing was unpacked"
     (cd "$work" && grep -F "  $archive" sums | sha256sum --check --status) || fail 1 "$archive is not what $from/SHASUMS256.txt says: nothing was unpacked"
     rm -rf "$node_folder/new"
     mkdir "$node_folder/new"
-    tar --extract --xz --no-same-owner --directory "$node_folder/new" --file "$work/$archive"
+    tar --extract --xz --no-same-owner --directory "$node_folder/new" --file "$work/$archive" || not_this_node "$archive cannot be unpacked, though its sum is right: the mirror has it so"
+    # Before anything in the path leads to it: a system may be too old for it.
+    version=${name#node-} version=${version%%-*}
+    "$node_folder/new/$name/bin/node" --version | grep -qxF "$version" || not_this_node "$archive holds no $version that runs on this host"
     rm -rf "${node_folder:?}/$name"
     mv "$node_folder/new/$name" "$node_folder/$name"
     rmdir "$node_folder/new"
