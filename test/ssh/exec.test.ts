@@ -161,7 +161,7 @@ describe('output', () => {
   test('that is held by a process left behind does not hold us', async () => {
     const started = Date.now();
     expect(await connection.exec('sleep 60 & echo done')).toMatchObject({ code: 0, stdout: 'done\n' });
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 
   test('whose reader throws ends the command with that error', async () => {
@@ -183,29 +183,30 @@ describe('a command that does not end well', () => {
   });
 
   test('over its limit: it is told to end, and the last lines are shown', async () => {
-    const error = await refusalOf(connection.exec('trap "echo told > told; exit 9" TERM; echo working >&2; sleep 60 & wait', [], { limit: 300 }));
+    const error = await refusalOf(connection.exec('trap "echo told > told; exit 9" TERM; echo working >&2; sleep 60 & wait', [], { limit: 2_000 }));
     expect(error).toMatchObject({ kind: 'timeout' });
-    expect(error.message).toMatch(/within 0.3 s.*\n {2}stderr: working/);
+    expect(error.message).toMatch(/within 2 s.*\n {2}stderr: working/);
     await until(() => stat(join(host.home, 'told')).then(() => true, () => false));
   });
 
   test('over its limit and deaf to TERM: it is killed', async () => {
     const started = Date.now();
-    expect(await refusalOf(connection.exec('trap "" TERM; sleep 30 & wait; sleep 30', [], { limit: 200 }))).toMatchObject({ kind: 'timeout' });
-    expect(Date.now() - started).toBeLessThan(4_000);
+    expect(await refusalOf(connection.exec('trap "" TERM; sleep 60 & wait; sleep 60', [], { limit: 1_000 }))).toMatchObject({ kind: 'timeout' });
+    expect(Date.now() - started).toBeLessThan(20_000);
     await until(() => host.running().length === 0);
   });
 
   test('silent for longer than allowed', async () => {
-    const lines = 'for i in 1 2 3; do echo $i; sleep 0.3; done';
-    expect(await connection.exec(lines, [], { idleLimit: 1_000 })).toMatchObject({ code: 0 });
-    expect(await refusalOf(connection.exec(`${lines}; sleep 60`, [], { idleLimit: 1_000 }))).toMatchObject({ kind: 'timeout' });
+    // In all it takes longer than the limit, which each line begins anew.
+    const lines = 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done';
+    expect(await connection.exec(lines, [], { idleLimit: 2_500 })).toMatchObject({ code: 0 });
+    expect(await refusalOf(connection.exec('echo one; sleep 60', [], { idleLimit: 500 }))).toMatchObject({ kind: 'timeout' });
   });
 
   test('stopped from outside, before and while it runs', async () => {
     const stop = new AbortController();
     const running = refusalOf(connection.exec('sleep 60', [], { signal: stop.signal }));
-    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    await until(() => host.running().length > 0);
     stop.abort();
     expect(await running).toMatchObject({ kind: 'aborted' });
     expect(await refusalOf(connection.exec('true', [], { signal: stop.signal }))).toMatchObject({ kind: 'aborted' });
