@@ -161,6 +161,8 @@ export interface RepositoryFacts {
   /** Absent when no ref was given; a string when the ref is not a tag. */
   readonly tag?: TagFacts | string;
   readonly changelog?: { readonly file: string; readonly exists: boolean; readonly hasEntry: boolean; readonly version?: string };
+  /** The version that a file names, and the tag it is held against. */
+  readonly version?: { readonly file: string; readonly exists: boolean; readonly named?: string; readonly tag?: string };
   /** Path of the Dependabot or Renovate configuration. */
   readonly updates?: string;
 }

@@ -101,6 +101,21 @@ export const repository: readonly RunnerCheck[] = [
     },
   },
   {
+    id: 'preflight.repository.version',
+    title: 'The version is that of the tag',
+    family: 'repository', scope: 'runner', requirement: ['PF-28'], severity: 'block',
+    remedy: 'Set the version, commit it, and make the tag on that commit (npm version does all of it).',
+    run({ repository: facts }) {
+      const version = facts?.version;
+      if (version === undefined) return undefined;
+      const { file: subject, exists, named, tag } = version;
+      if (!exists) return fail('no such file', 'a version', { subject });
+      if (named === undefined) return fail('names no version', 'a version', { subject });
+      if (tag === undefined) return skip('no tag was given to compare with', 'that of the tag', { subject });
+      return verdict(isVersionOf(named, tag), named, `that of ${tag}`, { subject });
+    },
+  },
+  {
     id: 'preflight.repository.updates',
     title: 'Dependency updates come by themselves',
     family: 'repository', scope: 'runner', requirement: ['PF-32'], severity: 'warn',
@@ -111,6 +126,12 @@ export const repository: readonly RunnerCheck[] = [
     },
   },
 ];
+
+/** `v1.2.3`, `1.2.3`, `shop-v1.2.3` and `shop@1.2.3` are of version 1.2.3; `v11.2.3` is not of 1.2.3. */
+export function isVersionOf(version: string, tag: string): boolean {
+  const plain = version.replace(/^v(?=\d)/, '');
+  return new RegExp(`(?:^|[-/@_])v?${plain.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`).test(tag);
+}
 
 /** `src/a.js:12 (AWS access key), …`: places and kinds, never values. */
 export function places(findings: readonly Finding[]): string {

@@ -79,7 +79,7 @@ export function askPreflight(context: RunContext, options: PreflightOptions): Pr
   return reporter.group(`Preflight of ${environmentName}`, async () => {
     const [window, runner, github, site, hosts] = await Promise.all([
       parts.has('repository') ? windowNow(context) : undefined,
-      gatherRunnerFacts({ config: parts.has('build') ? config : withoutTests(config), workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }) }),
+      gatherRunnerFacts({ config: parts.has('build') ? config : withoutTests(config), workspace: context.workspace, env: context.runnerEnv, reporter, signal, ...(options.tag === undefined ? {} : { ref: options.tag }), ...(context.originEnv === undefined ? {} : { originEnv: context.originEnv }) }),
       config.preflight.github === undefined || !parts.has('repository') ? undefined : context.repositoryState?.(options.tag),
       // A host that was left out is one of the site's still.
       !parts.has('hosts') ? undefined : gatherSite({ config, environment: environmentOf(config, environmentName), workspace: context.workspace, signal }),

@@ -28,6 +28,8 @@ export interface RunContext {
   readonly phase: Phase;
   /** The environment for commands of the team's that run on the runner. */
   readonly runnerEnv: Readonly<Record<string, string>>;
+  /** Variables by which git may read origin, where the check-out keeps no credentials: for the commands of git's that ask origin, for nothing else. */
+  readonly originEnv?: Readonly<Record<string, string>>;
   /** Asks GitHub what `preflight.github` wants to know of what is released (a ref, or what is checked out). */
   readonly repositoryState?: (ref: string | undefined) => Promise<GitHubFacts>;
   /** What sign-offs ask of GitHub; fails when there is no token, or no repository. */

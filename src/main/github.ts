@@ -44,6 +44,18 @@ export async function originOf({ apiUrl }: GitHubAccess, { workspace, env }: { r
   return repositoryOf((await git({ workspace, env }, 'remote', 'get-url', 'origin')) ?? '', apiUrl);
 }
 
+/**
+ * The job's token for git, as variables, since arguments can be seen by everybody: a check-out with `persist-credentials: false` leaves git
+ * none, and a private repository then tells nothing. It goes to this GitHub alone. The empty value takes away what a check-out may have
+ * left, or GitHub would get two and refuse both: https://git-scm.com/docs/git-config (http.extraHeader, GIT_CONFIG_COUNT).
+ */
+export function originEnv(access: GitHubAccess | undefined): Record<string, string> {
+  if (access?.token === undefined) return {};
+  const key = `http.${access.apiUrl.replace(/^(https?:\/\/)api\./, '$1').replace(/\/api\/v3$/, '')}/.extraheader`;
+  const header = `AUTHORIZATION: basic ${Buffer.from(`x-access-token:${access.token}`).toString('base64')}`;
+  return { GIT_CONFIG_COUNT: '2', GIT_CONFIG_KEY_0: key, GIT_CONFIG_VALUE_0: '', GIT_CONFIG_KEY_1: key, GIT_CONFIG_VALUE_1: header };
+}
+
 async function git({ workspace, env }: { readonly workspace: string; readonly env: Readonly<Record<string, string>> }, ...args: string[]): Promise<string | undefined> {
   const result = await runProcess('git', args, { cwd: workspace, env, limit: 10_000 }).catch(() => undefined);
   return result?.code === 0 ? result.stdout.trim() : undefined;

@@ -16,7 +16,7 @@ import type { Author } from '../host/journal.js';
 import { commandEnvironment } from '../probe/command.js';
 import type { Credentials } from '../ssh/types.js';
 import { alarmDoor } from './alarms.js';
-import { repositoryState, type GitHubAccess } from './github.js';
+import { originEnv, repositoryState, type GitHubAccess } from './github.js';
 import { plots } from './plots.js';
 import { publisherDoor } from './publisher.js';
 import { signOffDoor } from './sign-off.js';
@@ -95,6 +95,7 @@ export async function makeContext(
     lookup,
     phase: world.phase,
     runnerEnv,
+    originEnv: originEnv(settings.github),
     repositoryState: repositoryState(settings.github, {
       config, environmentName: settings.environment, workspace: settings.workspace, env: runnerEnv, reporter: world.reporter, signal: world.signal,
     }),

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gatherBundle } from '../../src/checks/gather/bundle.js';
@@ -9,6 +11,7 @@ import { gatherRepository, type RepositoryQuestions } from '../../src/checks/gat
 import { runProcess } from '../../src/checks/gather/process.js';
 import { commandNames, gatherRunnerFacts } from '../../src/checks/gather/runner.js';
 import type { RepositoryFacts } from '../../src/checks/model.js';
+import { originEnv } from '../../src/main/github.js';
 import { configWith } from './support.js';
 
 let folder: string;
@@ -168,6 +171,49 @@ describe('the repository', () => {
     expect(await changelog('v1.2.4')).toMatchObject({ hasEntry: false });
     expect(await changelog('refs/heads/main')).toEqual({ file: 'CHANGELOG.md', exists: true, hasEntry: false });
     expect(await changelog()).toEqual({ file: 'CHANGELOG.md', exists: true, hasEntry: false });
+  });
+
+  it('reads the version from what languages keep it in', async () => {
+    const named = async (text: string): Promise<unknown> => {
+      put(work, { file: text });
+      return (await gather({ version: 'file', ref: 'refs/tags/v1.2.3' }))?.version;
+    };
+    for (const text of ['{"name":"x","version":"1.2.3"}', '[project]\nname = "x"\nversion = "1.2.3"\n', 'name: x\nversion: 1.2.3\n', '1.2.3\n']) {
+      expect(await named(text)).toEqual({ file: 'file', exists: true, named: '1.2.3', tag: 'v1.2.3' });
+    }
+    expect(await named('{"name":"x"}')).toEqual({ file: 'file', exists: true, tag: 'v1.2.3' });
+    expect((await gather({ version: 'none' }))?.version).toEqual({ file: 'none', exists: false });
+  });
+
+  it('asks a private origin with the token of the job, also beside credentials that the check-out has left', async () => {
+    git(work, 'tag', '-a', 'v1.0.0', '-m', 'Release');
+    const refs = [`${git(work, 'rev-parse', 'v1.0.0').trim()} refs/tags/v1.0.0\0agent=x\n`, `${git(work, 'rev-parse', 'HEAD').trim()} refs/tags/v1.0.0^{}\n`];
+    const packet = (text: string): string => (Buffer.byteLength(text) + 4).toString(16).padStart(4, '0') + text;
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      const given = request.rawHeaders.flatMap((name, at) => (at % 2 === 0 && /^authorization$/i.test(name) ? [request.rawHeaders[at + 1]] : []));
+      seen.push(...given);
+      if (given.length !== 1 || given[0] !== `basic ${Buffer.from('x-access-token:ghs_x').toString('base64')}`) return void response.writeHead(given.length > 1 ? 400 : 401, { 'WWW-Authenticate': 'Basic' }).end();
+      response.writeHead(200, { 'Content-Type': 'application/x-git-upload-pack-advertisement' });
+      response.end(`${packet('# service=git-upload-pack\n')}0000${refs.map(packet).join('')}0000`);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      git(work, 'remote', 'set-url', 'origin', `${url}/acme/shop`);
+      expect(await tagFacts('v1.0.0')).toMatchObject({ remote: 'unreadable' });
+      const mine = originEnv({ token: 'ghs_x', apiUrl: `${url}/api/v3` });
+      expect((await gather({ tag: true, ref: 'v1.0.0', originEnv: mine }))?.tag).toMatchObject({ remote: 'same', annotated: true });
+      git(work, 'config', `http.${url}/.extraheader`, 'AUTHORIZATION: basic other');
+      expect((await gather({ tag: true, ref: 'v1.0.0', originEnv: mine }))?.tag).toMatchObject({ remote: 'same' });
+      git(work, 'config', '--unset', `http.${url}/.extraheader`);
+      seen.length = 0;
+      expect((await gather({ tag: true, ref: 'v1.0.0', originEnv: originEnv({ token: 'ghs_x', apiUrl: 'https://api.github.com' }) }))?.tag).toMatchObject({ remote: 'unreadable' });
+      expect(seen).toEqual([]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   it('does not take a ref for an option', async () => {

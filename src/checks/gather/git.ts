@@ -19,6 +19,10 @@ export interface RepositoryQuestions {
   readonly branch: string;
   readonly tag?: boolean;
   readonly changelog?: string;
+  /** The file that names the version. */
+  readonly version?: string;
+  /** What git needs besides to reach origin. */
+  readonly originEnv?: Readonly<Record<string, string>>;
 }
 
 /** Larger files are data. */
@@ -43,15 +47,16 @@ export async function gatherRepository(questions: RepositoryQuestions): Promise<
     ...(questions.clean === true ? { changed: await changedPaths(git) } : {}),
     ...(tag === undefined ? {} : { tag }),
     ...(questions.changelog === undefined ? {} : { changelog: await changelogFacts(questions.workspace, questions.changelog, questions.ref) }),
+    ...(questions.version === undefined ? {} : { version: await versionFacts(questions.workspace, questions.version, questions.ref) }),
     ...(updates === undefined ? {} : { updates }),
   };
 }
 
 type Git = (...args: string[]) => Promise<ProcessResult>;
 
-function runner({ workspace, env, signal }: RepositoryQuestions): Git {
+function runner({ workspace, env, signal }: RepositoryQuestions, more: Readonly<Record<string, string>> = {}): Git {
   // No question on a terminal that is not there; messages in English, so that they can be understood.
-  const full = { ...env, GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' };
+  const full = { ...env, ...more, GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' };
   return (...args) => runProcess('git', args, { cwd: workspace, env: full, limit: 60_000, ...(signal === undefined ? {} : { signal }) });
 }
 
@@ -130,7 +135,7 @@ async function tagOrRef(git: Git, questions: RepositoryQuestions): Promise<TagFa
   const full = `refs/tags/${name}`;
   const commit = (await git('rev-parse', '--verify', '--quiet', `${full}^{commit}`)).stdout.trim();
   if (commit === '') return { name, exists: false, annotated: false, remote: 'none', onBranch: 'unknown' };
-  const remote = await remoteTag(git, full);
+  const remote = await remoteTag(runner(questions, questions.originEnv), full);
   const type = (await git('cat-file', '-t', full)).stdout.trim();
   return {
     name,
@@ -164,10 +169,34 @@ async function isOnBranch(git: Git, commit: string, branch: string): Promise<Tag
   return 'unknown';
 }
 
-async function changelogFacts(workspace: string, file: string, ref: string | undefined): Promise<NonNullable<RepositoryFacts['changelog']>> {
-  const version = ref === undefined || (ref.startsWith('refs/') && !ref.startsWith('refs/tags/')) ? undefined : ref.replace(/^refs\/tags\//, '');
+function tagName(ref: string | undefined): string | undefined {
+  const name = ref === undefined || (ref.startsWith('refs/') && !ref.startsWith('refs/tags/')) ? '' : ref.replace(/^refs\/tags\//, '');
+  return name === '' ? undefined : name;
+}
+
+async function versionFacts(workspace: string, file: string, ref: string | undefined): Promise<NonNullable<RepositoryFacts['version']>> {
+  const tag = tagName(ref);
   const text = await readFile(join(workspace, file), 'utf8').catch(absent);
-  const extra = version === undefined || version === '' ? {} : { version };
+  const named = text === undefined ? undefined : versionIn(text);
+  return { file, exists: text !== undefined, ...(named === undefined ? {} : { named }), ...(tag === undefined ? {} : { tag }) };
+}
+
+/** The version a file names: `version` of a JSON file, `version = "1.2.3"` or `version: 1.2.3` of another, or its only line. */
+export function versionIn(text: string): string | undefined {
+  try {
+    const { version } = JSON.parse(text) as { version?: unknown };
+    if (typeof version === 'string') return version;
+  } catch {
+    // No JSON.
+  }
+  const line = text.trim();
+  return /^\s*version\s*[=:]\s*["']?([^"'\s]+)/m.exec(text)?.[1] ?? (/^v?\d[^\s]*$/.test(line) ? line : undefined);
+}
+
+async function changelogFacts(workspace: string, file: string, ref: string | undefined): Promise<NonNullable<RepositoryFacts['changelog']>> {
+  const version = tagName(ref);
+  const text = await readFile(join(workspace, file), 'utf8').catch(absent);
+  const extra = version === undefined ? {} : { version };
   if (text === undefined) return { file, exists: false, hasEntry: false, ...extra };
   return { file, exists: true, hasEntry: extra.version !== undefined && hasChangelogEntry(text, extra.version), ...extra };
 }

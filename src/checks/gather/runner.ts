@@ -17,6 +17,8 @@ export interface RunnerQuestions {
   /** What is released: `refs/tags/v1.2.3` or `v1.2.3`. */
   readonly ref?: string;
   readonly reporter?: Reporter;
+  /** What git needs besides to reach origin. */
+  readonly originEnv?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -39,6 +41,8 @@ export async function gatherRunnerFacts(questions: RunnerQuestions): Promise<Run
     ...(preflight.repository.clean === undefined ? {} : { clean: preflight.repository.clean }),
     ...(preflight.repository.tag === undefined ? {} : { tag: preflight.repository.tag }),
     ...(preflight.repository.changelog === undefined ? {} : { changelog: preflight.repository.changelog }),
+    ...(preflight.repository.version === undefined ? {} : { version: preflight.repository.version }),
+    ...(questions.originEnv === undefined ? {} : { originEnv: questions.originEnv }),
     ...(ref === undefined || ref === '' ? {} : { ref }),
   });
   const tests: CommandFacts[] = [];

@@ -77,6 +77,7 @@ const repository = section('What must hold of the repository.', {
   tag: z.boolean().exactOptional().meta({ description: 'The release is tagged: annotated, pushed, on the branch.' }),
   branch: text('The branch releases come from.').prefault('main'),
   changelog: relativePath('The changelog, which must have an entry for the tag.', 'CHANGELOG.md').exactOptional(),
+  version: relativePath('The file whose version must be that of the tag.', 'package.json').exactOptional(),
   clean: z.boolean().exactOptional().meta({ description: 'No changes outside the commit.' }),
   secrets: z.boolean().prefault(true).meta({ description: 'Look for credentials in the tracked files.' }),
   'secrets-except': z

@@ -37,6 +37,11 @@ export const runnerCases: Case[] = [
   { id: 'preflight.repository.changelog', when: 'it lacks the entry', runner: { repository: { changelog: { file: 'CHANGELOG.md', exists: true, hasEntry: false, version: 'v1.2.3' } } }, says: 'fail', words: /v1\.2\.3/ },
   { id: 'preflight.repository.changelog', when: 'there is none', runner: { repository: { changelog: { file: 'CHANGELOG.md', exists: false, hasEntry: false } } }, says: 'fail', words: /no such file/ },
   { id: 'preflight.repository.changelog', when: 'no tag was given', runner: { repository: { changelog: { file: 'CHANGELOG.md', exists: true, hasEntry: false } } }, says: 'skip' },
+  { id: 'preflight.repository.version', when: 'it is that of the tag', runner: { repository: { version: { file: 'package.json', exists: true, named: '1.2.3', tag: 'shop-v1.2.3' } } }, says: 'pass' },
+  { id: 'preflight.repository.version', when: 'it is another', runner: { repository: { version: { file: 'package.json', exists: true, named: '1.2.3', tag: 'v11.2.3' } } }, says: 'fail', words: /1\.2\.3/ },
+  { id: 'preflight.repository.version', when: 'the file is missing', runner: { repository: { version: { file: 'VERSION', exists: false, tag: 'v1.2.3' } } }, says: 'fail', words: /no such file/ },
+  { id: 'preflight.repository.version', when: 'the file names none', runner: { repository: { version: { file: 'package.json', exists: true, tag: 'v1.2.3' } } }, says: 'fail', words: /names no version/ },
+  { id: 'preflight.repository.version', when: 'no tag was given', runner: { repository: { version: { file: 'package.json', exists: true, named: '1.2.3' } } }, says: 'skip' },
   { id: 'preflight.repository.updates', when: 'Dependabot is configured', runner: { repository: { updates: '.github/dependabot.yml' } }, says: 'pass' },
   { id: 'preflight.repository.updates', when: 'nothing is configured', runner: { repository: {} }, says: 'fail' },
 
