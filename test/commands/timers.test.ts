@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { RunContext } from '../../src/commands/run-context.js';
 import { Timers } from '../../src/commands/timers.js';
 import { SshError } from '../../src/ssh/errors.js';
@@ -13,11 +12,16 @@ function member(name: string, asked: string[], fails?: Error): Member {
 }
 const timers = (confirmWithin: number): Timers => new Timers({ config: { release: { confirmWithin } } } as RunContext, 'two');
 
+let now = 0;
+beforeEach(() => { jest.spyOn(performance, 'now').mockImplementation(() => now); });
+afterEach(() => { jest.restoreAllMocks(); });
+const pass = (ms: number): void => void (now += ms);
+
 test('a timer that has used a quarter of its time begins anew, one that has just begun does not', async () => {
   const asked: string[] = [];
   const all = timers(400);
   all.armed(member('a', asked));
-  await sleep(120);
+  pass(101);
   all.armed(member('b', asked));
   expect((await all.renew(false)).size).toBe(0);
   expect(asked).toEqual(['a two']);
@@ -29,7 +33,7 @@ test('in the end all but those of the last batch begin anew, so that all hosts w
   const asked: string[] = [];
   const all = timers(600_000);
   all.armed(member('a', asked));
-  await sleep(1_100);
+  pass(1_001);
   all.armed(member('b', asked));
   await all.renew(false);
   expect(asked).toEqual([]);
@@ -43,7 +47,7 @@ test('a host that has gone back meanwhile is told apart from one that cannot be 
   const all = timers(1);
   const [a, b, c] = [member('a', [], gone), member('b', [], lost), member('c', [])];
   for (const one of [a, b, c]) all.armed(one);
-  await sleep(20);
+  pass(1);
   const failed = await all.renew(false);
   expect([...failed].map(([{ name }, { outcome, reason }]) => [name, outcome, reason])).toEqual([
     ['a', 'went-back', 'a: waiting for the confirmation: one is live, not two'],

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { commandEnvironment, describeEnd, runCommand } from '../../src/probe/command.js';
 import { runSmoke } from '../../src/probe/scenario.js';
+import { until } from '../ssh/support.js';
 import { listen, scenarios } from './scenarios.js';
 
 let folder: string;
@@ -15,9 +15,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const options = (more: Partial<Parameters<typeof runCommand>[1]> = {}) => ({ cwd: folder, env: commandEnvironment(process.env), limit: 10_000, ...more });
+const options = (more: Partial<Parameters<typeof runCommand>[1]> = {}) => ({ cwd: folder, env: commandEnvironment(process.env), limit: 20_000, ...more });
+/** The number that a command wrote into a file; NaN before. */
+const pidIn = (file: string): number => (existsSync(join(folder, file)) ? Number.parseInt(readFileSync(join(folder, file), 'utf8'), 10) : NaN);
 
 function isAlive(pid: number): boolean {
+  if (Number.isNaN(pid)) return false;
   try {
     process.kill(pid, 0);
     // A process that ended but was not waited for by its new parent is no longer alive.
@@ -52,28 +55,29 @@ describe('runCommand', () => {
   });
 
   test('ends the command and its children at the limit, also those that ignore SIGTERM', async () => {
-    const result = await runCommand('(trap "" TERM; echo $BASHPID > stubborn; while :; do sleep 0.1; done) & echo $! > child; sleep 60 & echo $! > sleeper; wait', options({ limit: 400 }));
+    const result = await runCommand('(trap "" TERM; echo $BASHPID > stubborn; while :; do sleep 0.1; done) & echo $! > child; sleep 60 & echo $! > sleeper; wait', options({ limit: 2_000 }));
     expect(result.end).toEqual({ kind: 'limit' });
-    expect(result.duration).toBeLessThan(5_000);
-    await delay(100);
-    for (const file of ['stubborn', 'sleeper']) expect(isAlive(Number(readFileSync(join(folder, file), 'utf8')))).toBe(false);
+    expect(result.duration).toBeLessThan(20_000);
+    for (const file of ['stubborn', 'sleeper']) {
+      expect(pidIn(file)).toBeGreaterThan(1);
+      await until(() => !isAlive(pidIn(file)));
+    }
   });
 
   test('ends the command and its children on abort', async () => {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 300);
-    const result = await runCommand('sleep 60 & echo $! > sleeper; wait', options({ signal: controller.signal }));
-    expect(result.end).toEqual({ kind: 'cancelled' });
-    await delay(100);
-    expect(isAlive(Number(readFileSync(join(folder, 'sleeper'), 'utf8')))).toBe(false);
+    const running = runCommand('sleep 60 & echo $! > cancelled; wait', options({ signal: controller.signal, limit: 60_000 }));
+    await until(() => isAlive(pidIn('cancelled')));
+    controller.abort();
+    expect((await running).end).toEqual({ kind: 'cancelled' });
+    await until(() => !isAlive(pidIn('cancelled')));
   });
 
   test('does not wait for what a command left in the background, and leaves none of it', async () => {
-    const result = await runCommand('sleep 60 & echo $! > sleeper; echo done', options());
+    const result = await runCommand('sleep 60 & echo $! > left; echo done', options({ limit: 60_000 }));
     expect(result.end).toEqual({ kind: 'exit', code: 0 });
-    expect(result.duration).toBeLessThan(5_000);
-    await delay(100);
-    expect(isAlive(Number(readFileSync(join(folder, 'sleeper'), 'utf8')))).toBe(false);
+    expect(result.duration).toBeLessThan(20_000);
+    await until(() => !isAlive(pidIn('left')));
   });
 
   test('tells a signal from an exit code, and a command that could not be started', async () => {

@@ -45,7 +45,7 @@ describe('a site over TLS', () => {
     const config = loadConfig(`
 app: demo
 environments: { production: { url: "https://${name}:${port}", hosts: [deploy@203.0.113.10] } }
-preflight: { tls: { timeout: 2s${ca ? ', ca: ca.pem' : ''} } }
+preflight: { tls: { timeout: 20s${ca ? ', ca: ca.pem' : ''} } }
 `, 'slipway.yml');
     const site = await gatherSite({ config, environment: config.environments['production']!, workspace: authority.folder, families: ['tls'], lookup: async () => ['127.0.0.1'], httpPort });
     const input = { config, environment: 'production', site, now: new Date(now) };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createServer as createTcp, connect, type Server as TcpServer } from 'node:net';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../ssh/support.js';
 import { freePort } from '../support/free-port.js';
 import { startNginx, startService, type Nginx } from '../support/nginx.js';
 
@@ -181,9 +181,12 @@ test('the access log has a line of JSON for each request, with times, slot and r
   await nginx.ask('/log?q="a"\\', { headers: { 'User-Agent': 'say "hi"\u00e9' } });
   await nginx.ask('/quiet');
   await nginx.ask('/.slipway/slot');
-  await sleep(50);
+  await nginx.ask('/after');
+  // A line is written behind its answer.
+  const of = (uri: string, lines: Record<string, unknown>[]): number => lines.findIndex((line) => line['uri'] === uri);
+  await until(async () => of('/after', await nginx.log()) >= 0);
   const lines = await nginx.log();
-  expect(lines.at(-1)).toMatchObject({
+  expect(lines[of('/after', lines) - 1]).toMatchObject({
     host: 'www.example.com', method: 'GET', uri: '/log?q="a"\\', status: 200, bytes: expect.any(Number), request_time: expect.any(Number),
     upstream: `127.0.0.1:${ports.blue}`, upstream_time: expect.stringMatching(/^\d+\.\d+$/), slot: 'blue', release: '20260101T000000Z-aaaaaaa', time: expect.stringMatching(/^\d{4}-/),
   });
