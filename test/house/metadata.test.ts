@@ -88,9 +88,9 @@ describe('action.yml files', () => {
 });
 
 /** The workflows shown for copying in the documents, found by their `jobs:`. */
-const shown = ['README.md', ...actions.map((file) => join(dirname(file), 'README.md')).filter((file) => file !== 'README.md')]
+const shown = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`), ...actions.map((file) => join(dirname(file), 'README.md')).filter((file) => file !== 'README.md')]
   .flatMap((file) => [...read(file).matchAll(/```yaml\n(.*?)```/gs)].map(([, text], index) => ({ file, index, text: text! })))
-  .filter(({ text }) => /^jobs:/m.test(text));
+  .filter(({ text }) => /^on:/m.test(text) && /^jobs:/m.test(text));
 
 describe('workflows', () => {
   it.each(workflows)('%s is accepted by GitHub’s language service', async (file) => {
@@ -159,6 +159,18 @@ describe('workflows', () => {
 
   it.each(shown)('shown in $file ($index) is accepted by GitHub’s language service', async ({ file, index, text }) => {
     expect(await diagnose(`${file}/${index}/.github/workflows/shown.yml`, text)).toEqual([]);
+  });
+
+  it('that sign off by issue are the template with the job shown in docs/sign-off.md', async () => {
+    const job = /```yaml\n( {2}go-live-issue:\n.*?)```/s.exec(read('docs/sign-off.md'))?.[1] ?? '';
+    const text = `${read('templates/release.yml').replace('    with:\n', '    with:\n      stop-before-production: true\n')}\n${job}`;
+    // Which outputs a workflow of another repository has, the language service cannot know: they are looked at below.
+    expect((await diagnose('docs/sign-off/.github/workflows/release.yml', text)).filter((said) => !said.endsWith('Context access might be invalid: digest'))).toEqual([]);
+    const { jobs } = parse(text) as { jobs: Record<string, Call & { steps?: { uses: string; with: object }[] }> };
+    const called = parse(read('.github/workflows/release.yml')) as Callable & { on: { workflow_call: { outputs: object } } };
+    expect(Object.keys(called.on.workflow_call.inputs)).toEqual(expect.arrayContaining(Object.keys(jobs['release']?.with ?? {})));
+    expect(Object.keys(called.on.workflow_call.outputs)).toContain(/needs\.release\.outputs\.(\w+)/.exec(job)?.[1]);
+    expect(Object.keys(actionOf('actions/signoff/action.yml').inputs)).toEqual(expect.arrayContaining(Object.keys(jobs['go-live-issue']?.steps?.[1]?.with ?? {})));
   });
 
   it('with a mistake are refused, so the check above can fail', async () => {
