@@ -129,6 +129,11 @@ async function takeSafety(context: RunContext, place: DataPlace, options: Backup
     reporter.warn(`${place.name}: what is live is half of another restore; its safety backup ${halfRestored} is kept, no other one is taken`);
     return halfRestored;
   }
+  // A file that is gone is what people restore for.
+  if (!(await place.data.exists())) {
+    reporter.warn(`${place.name}: nothing is left of the live data, so there is nothing to save first`);
+    return undefined;
+  }
   try {
     return (await reporter.group(`Safety backup of ${place.name}`, () => makeBackup(context, place, 'safety', options.backupKey))).id;
   } catch (error) {
@@ -158,7 +163,7 @@ async function replaceData(context: RunContext, place: DataPlace, options: Backu
       { id: 'backup.restore', phase: 'backup', title: 'The live data are those of the backup', subject: name, expected: 'the rows of the manifest in every table' },
       async () => {
         const started = performance.now();
-        await data.restore(backup.id, { ...key, ...(safety === undefined ? {} : { safety }) });
+        await data.restore(backup.id, { ...key, ...(safety === undefined ? {} : { safety }) }, (line) => context.reporter.line(place.host.name, line));
         const rows = await data.rows();
         const wrong = losses(rows, backup.rows).filter(({ now, then }) => now !== then);
         if (wrong.length > 0) throw new UserError(`after the restore the rows differ from the manifest: ${wrong.map(({ table, now, then }) => `${table}: ${now ?? 'none'} instead of ${then ?? 'none'}`).join('; ')}`);
@@ -173,7 +178,8 @@ async function replaceData(context: RunContext, place: DataPlace, options: Backu
     if (!(error instanceof UserError)) throw error;
     const { half, text } = await afterFailure(context, place, options, safety);
     state.half = half;
-    throw new UserError(`${name}: the restore of ${backup.id} failed: ${error.message}`, { cause: error, remedy: [text, wayBack, ...(error.remedy === undefined ? [] : [error.remedy])].filter((text) => text !== '').join('\n') });
+    const remedy = [text, wayBack, error.remedy ?? ''].filter((line) => line !== '').join('\n');
+    throw new UserError(`${name}: the restore of ${backup.id} failed: ${error.message}`, { cause: error, ...(remedy === '' ? {} : { remedy }) });
   }
 }
 

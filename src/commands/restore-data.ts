@@ -43,7 +43,7 @@ export async function bringBack(context: RunContext, place: DataPlace, { release
     { id: `${phase}.data.restore`, phase, title: 'The data of the backup is live', subject: name, expected: `as in ${backup}` },
     async () => {
       const wanted = (await data.list()).backups.find(({ id }) => id === backup);
-      await data.restore(backup, { key });
+      await data.restore(backup, { key }, (line) => context.reporter.line(place.member.name, line));
       const differ = wanted === undefined || !quiet ? [] : differences(wanted.rows, await data.rows());
       if (differ.length > 0) throw new UserError(`${name}: after the restore of ${backup} these tables do not have the rows of the backup: ${differ.join(', ')}`);
       return wanted;

@@ -156,12 +156,13 @@ export class HostData {
 
   /**
    * Makes a backup the live data. Needs the lease; whoever calls it has stopped what writes and made the safety backup.
+   * @param onLine hears what people should know of it, such as where a file is kept that was no database any more.
    * @throws HostError; with EXIT.halfRestored when the data is neither the old nor the new.
    */
-  async restore(id: string, options: { readonly key?: string | undefined; readonly safety?: string | undefined } = {}): Promise<{ readonly duration: number }> {
+  async restore(id: string, options: { readonly key?: string | undefined; readonly safety?: string | undefined } = {}, onLine: Line = () => undefined): Promise<{ readonly duration: number }> {
     const token = this.#host.lease?.token ?? '';
     this.#host.lease?.assertHeld();
-    const { stdout } = await this.#run('backup-restore', [token, id, options.safety ?? ''], this.#key(options.key), `the restore of ${id}`);
+    const { stdout } = await this.#run('backup-restore', [token, id, options.safety ?? ''], this.#key(options.key), `the restore of ${id}`, { onStderr: onLine });
     return { duration: Number(/^restored\t(\d+)$/m.exec(stdout)?.[1]) };
   }
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load.js';
@@ -192,6 +193,36 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     expect((await store.rows()).get('users')).toBe(500);
   });
 
+  test('a live file that is gone, or is no database any more, is brought back all the same; what was broken is kept beside it', async () => {
+    const store = await data();
+    const { id } = await store.create({ why: 'manual' });
+    const folder = join(ground.root, 'shared/data');
+    await rm(folder, { recursive: true });
+    await store.restore(id);
+    expect((await store.rows()).get('users')).toBe(500);
+    expect((await stat(live)).mode & 0o777).toBe(0o640);
+    await writeFile(live, 'no database '.repeat(1000));
+    // A log of the broken file must not be played into the new one.
+    await writeFile(`${live}-wal`, 'nor a log');
+    const said: string[] = [];
+    await store.restore(id, {}, (line) => said.push(line));
+    expect((await store.rows()).get('users')).toBe(500);
+    const kept = (await readdir(folder)).filter((name) => /^app\.db\.broken-[\d-]+(-wal)?$/.test(name));
+    expect(kept).toHaveLength(2);
+    expect(said.join('\n')).toContain(kept[0]);
+    expect(await readFile(join(folder, kept[0]!), 'utf8')).toMatch(/^no database/);
+  });
+
+  test('a table that needs what only the app brings is not counted, and does not keep the rest from being saved and proven', async () => {
+    sql(live, "PRAGMA writable_schema = 1; INSERT INTO sqlite_master VALUES ('table', 'near', 'near', 0, 'CREATE VIRTUAL TABLE near USING vec0(place)')");
+    const store = await data();
+    const { id, rows } = await store.create({ why: 'manual' });
+    expect(Object.fromEntries(rows)).toEqual({ users: 500, orders: 500, 'odd "name': 2 });
+    await expect(store.drill(id, { probes: [] })).resolves.toMatchObject({ id });
+    await store.restore(id);
+    expect(sql(live, "SELECT count(*) FROM sqlite_master WHERE name = 'near'")).toBe('1');
+  });
+
   test('a dump that shrank, is too small, or lacks rows is kept as bad, and the run fails', async () => {
     const first = await (await data()).create({ why: 'manual' });
     sql(live, 'DELETE FROM orders; DELETE FROM users; VACUUM');
@@ -372,6 +403,43 @@ if (missing.length === 0) describe('backups of folders, and by commands of oneâ€
     await store.restore(id);
     expect(execFileSync('ls', ['-lAR', '--time-style=full-iso', folder], { encoding: 'utf8' })).toBe(before);
     expect((await readdir(join(folder, '..'))).filter((name) => name.includes('slipway'))).toEqual([]);
+  });
+
+  test('a folder behind a link, with a line break in a name and a socket, is counted as tar counts it, and the link stays', async () => {
+    const [real, path] = [join(ground.root, 'shared/real'), join(ground.root, 'shared/linked')];
+    await mkdir(real);
+    await writeFile(join(real, 'two\nlines'), 'x');
+    await writeFile(join(real, 'one'), 'x'.repeat(5000));
+    const socket = createServer().unref().listen(join(real, 'socket'));
+    await once(socket, 'listening');
+    execFileSync('ln', ['-s', real, path]);
+    const store = await data({ engine: 'files', path }, 'linked');
+    const { id, rows } = await store.create({ why: 'manual' });
+    expect(await store.rows()).toEqual(new Map([['files', 2]]));
+    expect(rows).toEqual(await store.rows());
+    expect(Number(/^size\t(\d+)$/m.exec((await store.facts({})).stdout)?.[1])).toBeGreaterThan(5000);
+    await expect(store.drill(id, { probes: [] })).resolves.toMatchObject({ id });
+    await rm(join(real, 'one'));
+    await store.restore(id);
+    expect((await readdir(real)).sort()).toEqual(['one', 'two\nlines']);
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    socket.close();
+  });
+
+  test('a folder that is gone comes back; when it cannot be unpacked nothing counts as half done', async () => {
+    const path = join(ground.root, 'shared/deep/uploads');
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'one'), 'x');
+    const store = await data({ engine: 'files', path }, 'deep');
+    const { id } = await store.create({ why: 'manual' });
+    await rm(join(path, '..'), { recursive: true });
+    await writeFile(join(path, '..'), 'a file in the way');
+    const failure = await failureOf(store.restore(id));
+    expect(failure.message).toContain('the data is as it was');
+    expect((await store.list()).halfRestored).toBeUndefined();
+    await rm(join(path, '..'));
+    await store.restore(id);
+    expect(await readdir(path)).toEqual(['one']);
   });
 
   test('commands run in the live release with its environment; what they print is the dump', async () => {

@@ -12,9 +12,13 @@ whole_archive "$backup" || fail 31 "the backup $id of $database is not good, and
 may_open "$backup" || fail 31 "the backup $id of $database is encrypted, and no key was given; nothing was restored (backup-key, --key)"
 # All of it is read before anything is changed: a wrong key must not be found out half-way.
 verify_backup "$backup" || fail 31 "the backup $id of $database cannot be restored, and nothing was changed: $damage"
-engine_version >/dev/null || fail 1 "$database does not answer as it should (see above); nothing was restored"
+# Of a file or a folder there may be nothing left to ask.
+ready() { if command -v engine_ready >/dev/null; then engine_ready; else engine_version >/dev/null; fi; }
+ready || fail 1 "$database does not answer as it should (see above); nothing was restored"
 
 since=$(ms)
+half=no
+if [ -e "$folder/restoring" ]; then half=yes; fi
 if ! engine_atomic; then
   if ! printf 'id\t%s\nsafety\t%s\nat\t%s\n' "$id" "${5:-}" "$(now_iso)" >"$work/restoring" || ! sync "$work/restoring" || ! mv "$work/restoring" "$folder/restoring"; then
     fail 36 'the beginning of the restore could not be written down; nothing was restored'
@@ -28,7 +32,8 @@ bring_back() {
 : >"$work/loaded"
 if ! bring_back || ! pipe_ok; then
   own_words "$work/loaded"
-  if engine_atomic; then fail 1 "the restore of $id into $database failed; the data is as it was"; fi
+  if [ "$half" = no ] && [ -e "$work/untouched" ]; then rm -f "$folder/restoring"; fi
+  if [ ! -e "$folder/restoring" ]; then fail 1 "the restore of $id into $database failed; the data is as it was"; fi
   fail 34 "the restore of $id into $database failed half-way: the data is neither the old nor the new"
 fi
 own_words "$work/loaded"

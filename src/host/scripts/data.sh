@@ -56,7 +56,7 @@ enter_backups() {
   work=$folder/.work
   trap 'leave_backups' EXIT
   trap 'exit 143' TERM INT
-  rm -rf "$work"
+  wipe "$work" || fail 1 "what an operation before has left in $work cannot be deleted"
   mkdir "$work" || fail 36 "cannot write to $folder: is the disk full?"
   if has_engine; then
     need_tools
@@ -69,8 +69,15 @@ enter_backups() {
 leave_backups() {
   trap '' TERM INT
   end_descendants "$$"
-  rm -rf "$work"
+  wipe "$work" || :
   : >"$folder/holder" 2>/dev/null || :
+}
+
+# wipe FOLDER: gone, also when folders in it may not be written to, as in a copy of somebody's uploads.
+wipe() {
+  rm -rf "$1" 2>/dev/null && return 0
+  find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \;
+  rm -rf "$1"
 }
 
 # look_at ROOT DATABASE: like enter_backups for a script that only reads: no lock, nothing is kept.

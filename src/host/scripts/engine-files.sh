@@ -4,8 +4,10 @@ engine_tools() { printf '%s\n' tar; }
 engine_kind() { echo tar; }
 # Between the two renames of a restore there is no folder.
 engine_atomic() { return 1; }
-engine_open() { :; }
+# The folder itself, when the path leads there by links: what is asked of a link is answered for the link.
+engine_open() { p_path=$(readlink -m "$p_path"); }
 engine_exists() { [ -d "$p_path" ]; }
+engine_ready() { :; }
 
 files_there() {
   if [ -d "$p_path" ]; then return 0; fi
@@ -34,12 +36,13 @@ engine_dump() {
   if [ "$tar_code" = 0 ]; then printf 'consistent\tyes no file changed meanwhile\n'; else printf 'consistent\tno files changed meanwhile\n'; fi >"$work/notes"
 }
 engine_scan() { tar -tf - >/dev/null && cat >/dev/null; }
+# As tar counts: a name may have line breaks, a socket is not kept.
 engine_rows() {
   if [ -z "${1:-}" ]; then files_there || return 1; fi
-  printf '%s\tfiles\n' "$(find "$(files_in "${1:-}")" -mindepth 1 ! -type d | wc -l)"
+  printf '%s\tfiles\n' "$(find "$(files_in "${1:-}")" -mindepth 1 ! -type d ! -type s -printf x | wc -c)"
 }
 engine_scratch() { mkdir "$work/$1" && tar -C "$work/$1" -xpf -; }
-engine_drop() { rm -rf "${work:?}/$1"; }
+engine_drop() { wipe "${work:?}/$1"; }
 engine_scratches() { :; }
 engine_integrity() {
   if find "$(files_in "${1:-}")" -type f ! -readable -printf 'cannot be read: %P\n' | grep .; then return 1; fi
@@ -51,24 +54,49 @@ engine_probe() {
   case $(printf '%s\n' "$answer" | head -n 1) in '' | 0 | f | false) return 1 ;; esac
 }
 
-# Unpacked beside, then the two change names. A folder that cannot be renamed (a mount) is emptied and filled.
+# Unpacked beside, then the two change names. Where the folder cannot be renamed (a mount, a parent of somebody else's) what lies
+# in it changes places. Nothing is changed before all of it is unpacked.
 engine_restore() (
-  real=$(readlink -m "$p_path") || exit 1
-  rm -rf "$real.slipway-new"
-  mkdir -p "$real.slipway-new" || exit 1
-  if ! tar -C "$real.slipway-new" -xpf -; then
-    rm -rf "$real.slipway-new"
-    exit 1
+  : >"$work/untouched"
+  new=$p_path.slipway-new old=$p_path.slipway-old inside=
+  if [ -e "$p_path" ] && { [ ! -w "${p_path%/*}" ] || [ "$(stat -c %d "$p_path")" != "$(stat -c %d "${p_path%/*}")" ]; }; then
+    inside=$p_path/.slipway-restore
+    wipe "$inside" || exit 1
+    new=$inside/new old=$inside/old
   fi
-  rm -rf "$real.slipway-old"
-  if [ ! -e "$real" ] || mv -T "$real" "$real.slipway-old" 2>/dev/null; then
-    mv -T "$real.slipway-new" "$real" || exit 1
-    rm -rf "$real.slipway-old"
+  wipe "$old" && files_unpack "$new" || exit 1
+  rm -f "$work/untouched"
+  if [ ! -e "$p_path" ] || mv -T "$p_path" "$old" 2>/dev/null; then
+    mv -T "$new" "$p_path" || exit 1
   else
-    find "$real" -mindepth 1 -delete && cp -a "$real.slipway-new/." "$real/" || exit 1
-    rm -rf "$real.slipway-new"
+    mkdir "$old" && files_move "$p_path" "$old" && files_move "$new" "$p_path" || exit 1
+    chmod --reference="$new" "$p_path" 2>/dev/null || :
+    wipe "$new" || :
   fi
+  wipe "$old" || printf 'slipway: what was there before could not be deleted, and is in %s\n' "$old" >&2
+  [ -z "$inside" ] || rmdir "$inside" || :
 )
+# files_unpack FOLDER: the archive on stdin, in a new folder. Who is not root gives no files away: they get at least the group
+# of the live folder, as a web server's has it, by way of the set-group-ID bit; tar sets modes at the end.
+files_unpack() {
+  wipe "$1" && mkdir -p "$1" || return 1
+  if [ -d "$p_path" ] && chgrp --reference="$p_path" "$1" 2>/dev/null; then chmod g+s "$1"; fi
+  tar -C "$1" -xpf - && return 0
+  wipe "$1"
+  return 1
+}
+# files_move FROM TO: everything in it. A folder is moved by who may write to it.
+files_move() {
+  find "$1" -mindepth 1 -maxdepth 1 ! -name .slipway-restore -exec sh -c '
+    to=$1
+    shift
+    for one; do
+      mode=
+      if [ -d "$one" ] && [ ! -L "$one" ] && [ ! -w "$one" ]; then mode=$(stat -c %a "$one") && chmod u+w "$one"; fi
+      mv "$one" "$to/" || exit 1
+      [ -z "$mode" ] || chmod "$mode" "$to/${one##*/}"
+    done' files_move "$2" {} +
+}
 
 engine_facts() {
   files_there || return 1

@@ -3,8 +3,11 @@
 engine_tools() { printf '%s\n' sqlite3; }
 engine_kind() { echo sqlite; }
 engine_atomic() { :; }
-engine_open() { :; }
+# The file itself, when the path leads there by links: its log lies beside it.
+engine_open() { p_path=$(readlink -m "$p_path"); }
 engine_exists() { [ -f "$p_path" ]; }
+# A restore needs no live file, nor one that can be read.
+engine_ready() { :; }
 
 # sqlite FILE …: without anybody's own settings, waiting for others' locks.
 sqlite() { sqlite3 -batch -init /dev/null -cmd '.timeout 20000' "$@"; }
@@ -64,11 +67,22 @@ engine_scan() {
   fi
 }
 
+# An app may bring collations, functions and modules of its own. The sqlite3 here cannot use them: what needs one of them is not
+# counted, and not looked through. The pages are in the backup all the same.
+# sqlite_lacks FILE: of all the errors in it none says anything else.
+sqlite_lacks() {
+  grep '^\(Error\|Parse error\|Runtime error\)' "$1" >"$work/lacks.$$" || return 1
+  ! grep -qv 'no such \(collation sequence\|function\|module\|tokenizer\)\|unknown function' "$work/lacks.$$"
+}
+
 sqlite_rows() {
   sqlite "$1" "SELECT 'SELECT count(*) || char(9) || ' || quote(replace(replace(name, char(9), ' '), char(10), ' ')) || ' FROM \"' || replace(name, '\"', '\"\"') || '\";'
     FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name" >"$work/counting.$$" || return 1
-  { echo 'BEGIN;'; cat "$work/counting.$$"; } | sqlite -bail "$1" || return 1
-  rm -f "$work/counting.$$"
+  { echo 'BEGIN;'; cat "$work/counting.$$"; } | sqlite "$1" 2>"$work/uncounted.$$" || sqlite_lacks "$work/uncounted.$$" || {
+    cat "$work/uncounted.$$" >&2
+    return 1
+  }
+  rm -f "$work/counting.$$" "$work/uncounted.$$"
 }
 engine_rows() {
   if [ -z "${1:-}" ]; then sqlite_there || return 1; fi
@@ -81,8 +95,18 @@ engine_scratches() { :; }
 
 # Prints problems only.
 engine_integrity() {
-  sqlite "$(sqlite_file "${1:-}")" 'PRAGMA integrity_check(20)' "SELECT 'the row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there' FROM pragma_foreign_key_check LIMIT 20" >"$work/checked" || return 1
-  if grep -vx ok "$work/checked"; then return 1; fi
+  sqlite_checked "$(sqlite_file "${1:-}")" 'PRAGMA integrity_check(20)' || return 1
+  sqlite "$(sqlite_file "${1:-}")" "SELECT 'the row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there' FROM pragma_foreign_key_check LIMIT 20" >"$work/checked" || return 1
+  if grep . "$work/checked"; then return 1; fi
+}
+# sqlite_checked FILE PRAGMA: prints what it finds.
+sqlite_checked() {
+  if ! sqlite "$1" "$2" >"$work/checked" 2>"$work/unchecked"; then
+    if sqlite_lacks "$work/unchecked"; then return 0; fi
+    cat "$work/unchecked" >&2
+    return 1
+  fi
+  ! grep -vx ok "$work/checked"
 }
 
 engine_probe() {
@@ -94,22 +118,37 @@ engine_probe() {
 }
 
 # The pages replace those of the live file in one write transaction: whoever is killed meanwhile, the next to open it takes
-# the old ones back. The file itself stays, with its owner, mode and links.
+# the old ones back. The file itself stays, with its owner, mode and links. What is no database any more makes way.
 engine_restore() (
   cd "$work" || exit 1
   cat >new.db || exit 1
   if [ ! -s new.db ]; then sqlite new.db 'VACUUM' || exit 1; fi
-  [ "$(sqlite new.db 'PRAGMA quick_check(1)')" = ok ] || { echo 'slipway: what was to be restored is damaged' >&2; exit 1; }
+  sqlite_checked new.db 'PRAGMA quick_check(1)' >&2 || { echo 'slipway: what was to be restored is damaged' >&2; exit 1; }
   [ -d "${p_path%/*}" ] || mkdir -p "${p_path%/*}" || exit 1
-  # Another size of pages cannot go into a file with a write-ahead log.
-  if ! sqlite -bail "$p_path" '.restore main new.db' 2>said; then
-    if ! sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null || ! sqlite -bail "$p_path" '.restore main new.db'; then
-      cat said >&2
-      exit 1
-    fi
-  fi
-  rm -f new.db
+  [ -e "$p_path" ] || (umask 027 && : >"$p_path") || exit 1
+  sqlite_into_live 2>said || {
+    case $(cat said) in
+      *'not a database'* | *malformed*) sqlite_make_way && sqlite_into_live ;;
+      *) cat said >&2; exit 1 ;;
+    esac
+  }
 )
+sqlite_into_live() {
+  sqlite -bail "$p_path" '.restore main new.db' && return 0
+  # Another size of pages cannot go into a file with a write-ahead log.
+  sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null && sqlite -bail "$p_path" '.restore main new.db'
+}
+# What is broken is kept beside, with its logs, which would else be played into the new file: they go first.
+sqlite_make_way() {
+  aside=$p_path.broken-$(date -u +%Y%m%d-%H%M%S)
+  for suffix in -wal -shm -journal; do
+    if [ -e "$p_path$suffix" ]; then mv "$p_path$suffix" "$aside$suffix" || return 1; fi
+  done
+  : >"$aside.new" && chmod --reference="$p_path" "$aside.new" || return 1
+  chown --reference="$p_path" "$aside.new" 2>/dev/null || chgrp --reference="$p_path" "$aside.new" 2>/dev/null || :
+  mv "$p_path" "$aside" && mv "$aside.new" "$p_path" || return 1
+  printf 'slipway: what was in %s is no database any more: it is kept as %s\n' "$p_path" "$aside" >&2
+}
 
 engine_facts() {
   sqlite_there || return 1
@@ -123,5 +162,7 @@ engine_facts() {
   sqlite "$p_path" 'SELECT 1' >/dev/null || return 1
   printf 'latency\t%s\n' "$(($(ms) - begun))"
   sqlite "$p_path" "SELECT 'table' || char(9) || replace(name, char(9), ' ') FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name" || return 1
-  printf 'integrity\t%s\n' "$(timeout 20 sqlite3 -batch -init /dev/null -cmd '.timeout 5000' "$p_path" 'PRAGMA quick_check(1)' 2>&1 | head -n 1 || echo 'not asked')"
+  quick=$(timeout 20 sqlite3 -batch -init /dev/null -cmd '.timeout 5000' "$p_path" 'PRAGMA quick_check(1)' 2>"$work/unchecked" | head -n 1)
+  if [ -z "$quick" ] && [ -s "$work/unchecked" ] && ! sqlite_lacks "$work/unchecked"; then quick=$(head -n 1 "$work/unchecked"); fi
+  printf 'integrity\t%s\n' "${quick:-not asked}"
 }
