@@ -1,12 +1,22 @@
+import { UserError } from '../evidence/errors.js';
 import { scriptText } from '../host/script.js';
 import type { Wanted } from './steps.js';
 
-/** What the host's script is told, by `read_parameters`: the same for each of its steps. */
+/**
+ * What the host's script is told, by `read_parameters`: the same for each of its steps.
+ * @throws UserError when a folder of `server.folders` lies in the app's root: the first deploy takes only an empty one.
+ */
 export function serverParameters(wanted: Wanted, place: { environment: string; root: string; deployKeys: readonly string[]; connection: string }): Record<string, string> {
   const { config, host, services } = wanted;
   const { server } = config;
   const engines = [...new Set(Object.values(config.databases).map(({ engine }) => engine))];
   const harden = server.harden === false ? undefined : server.harden;
+  const inside = server.folders.find((folder) => `${folder}/`.startsWith(`${place.root}/`));
+  if (inside !== undefined) {
+    throw new UserError(`server.folders: ${inside} lies in the app's root ${place.root}, which the first deploy makes itself`, {
+      remedy: `Name what all releases share below release.shared${inside === place.root ? '' : ` (\`${inside.slice(place.root.length + 1)}\`)`}, and here only folders outside.`,
+    });
+  }
   return {
     app: config.app,
     environment: place.environment,

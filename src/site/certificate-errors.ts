@@ -48,7 +48,8 @@ const OWN: readonly (readonly [RegExp, string])[] = [
   [/The requested (\S+) plugin does not appear to be installed/, 'plugin'],
   [/certificate verify failed|CERTIFICATE_VERIFY_FAILED/, 'authority-certificate'],
   [/Could not bind TCP port 80|Problem binding to port 80/, 'port'],
-  [/NameResolutionError|Failed to establish a new connection|Max retries exceeded|ConnectTimeout|Network is unreachable/, 'network'],
+  // python-acme shortens what requests says: `Requesting acme.example.com/directory: Connection refused` (acme/client.py, _send_request).
+  [/NameResolutionError|Failed to establish a new connection|Max retries exceeded|ConnectTimeout|Network is unreachable|Requesting \S+: ?(?:Connection|Network|No route|Name or|Temporary failure)/, 'network'],
   [/No space left on device/, 'disk'],
   [/Hook '--manual-auth-hook'.*(?:failed|reported error|ran with error)/, 'hook'],
 ];
