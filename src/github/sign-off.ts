@@ -50,6 +50,8 @@ async function runOf(api: GitHubApi, id: number): Promise<RunFacts> {
   // Without its number a re-run would pass for a first attempt.
   if (attempt === undefined) throw new UserError(`GitHub does not tell which attempt of run ${id} this is`, { remedy: 'Start a new run.' });
   const initiators = [actor?.login, trigger?.login].filter((login) => login !== undefined);
+  // Without one it could not be said that nobody signs what they started.
+  if (initiators.length === 0) throw new UserError(`GitHub does not tell who started run ${id}`, { remedy: 'Start a new run.' });
   return { id, attempt, commit, initiators: [...new Set(initiators)] };
 }
 

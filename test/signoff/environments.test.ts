@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { GitHubApi } from '../../src/github/api.js';
+import { signOffSource } from '../../src/github/sign-off.js';
 import { FakeGitHub } from '../support/fake-github.js';
 import { DIGEST, only, run, RUN, type Situation } from './support.js';
 
@@ -178,6 +180,11 @@ describe('the initiator', () => {
     Object.assign(fake.runs[0]!, who);
     approve('qa', 'ann');
     expect(only(await run(fake))).toMatchObject({ status: 'fail', observed: 'ann has started this release and signs it for qa', data: { state: 'initiator' } });
+  });
+
+  test('that GitHub does not tell leaves nothing to say who may sign', async () => {
+    const nobody = { get: () => Promise.resolve({ id: RUN, run_attempt: 1, head_sha: 'c0ffee', actor: null, triggering_actor: null }) } as unknown as GitHubApi;
+    await expect(signOffSource({ api: nobody, repository: 'acme/shop' }).run(RUN)).rejects.toThrow('does not tell who started');
   });
 
   test('signs when the configuration says so', async () => {

@@ -11,7 +11,7 @@ if (name) {
   cpSync(join(store, name), path, { recursive: true });
 } else {
   const [head, tail] = pattern.split('*');
-  for (const found of readdirSync(store)) {
-    if (found.startsWith(head) && found.endsWith(tail)) cpSync(join(store, found), join(path, found), { recursive: true });
-  }
+  const found = readdirSync(store).filter((one) => one.startsWith(head) && one.endsWith(tail));
+  // As the real one does since its fifth version: one alone gets no folder of its own.
+  for (const one of found) cpSync(join(store, one), found.length === 1 ? path : join(path, one), { recursive: true });
 }
