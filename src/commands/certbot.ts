@@ -103,7 +103,7 @@ async function lookAfter(context: RunContext, place: Place, options: CertbotOpti
   }
   await followUp(context, place);
   const lacked = await renewals(context, place, decision.action !== 'keep');
-  if (decision.action === 'issue' || options.proveRenewal === true) await proveRenewal(context, place);
+  if (decision.action === 'issue' || options.proveRenewal === true) await proveRenewal(context, place, decision.action === 'issue');
   return decision.action === 'keep' ? `nothing to do: ${decision.why}${lacked ? '; the renewals were put right' : ''}` : `${WORDS[decision.action]}: ${site.domains.join(', ')}`;
 }
 
@@ -135,7 +135,7 @@ async function planOf(context: RunContext, place: Place, { action, why }: Decisi
 /** Opens the way, asks, and closes it again whatever came of it. */
 async function issue(context: RunContext, place: Place, decision: Decision, action: 'issue' | 'expand' | 'renew'): Promise<void> {
   const { host, tls, site, member } = place;
-  const through = tls.mode === 'webroot' || tls.mode === 'nginx';
+  const through = throughNginx(tls);
   const nonce = randomBytes(12).toString('hex');
   let put = false;
   let done = false;
@@ -146,9 +146,9 @@ async function issue(context: RunContext, place: Place, decision: Decision, acti
       refuse(await checkReach(context, place, nonce, opened.lacking));
     }
     if (action === 'issue' && hasTrial(tls)) {
-      await ask(context, place, requestArguments(site, tls, member.host.place.root, action, true), { id: 'certbot.trial', title: 'A trial with the authority succeeds', observed: "Let's Encrypt's staging issued a certificate, which was thrown away" });
+      await ask(context, place, requestArguments(site, tls, member.host.place, action, true), { id: 'certbot.trial', title: 'A trial with the authority succeeds', observed: "Let's Encrypt's staging issued a certificate, which was thrown away" });
     }
-    await ask(context, place, requestArguments(site, tls, member.host.place.root, action, false), { id: 'certbot.certificate', title: 'There is a certificate for all names', observed: `${WORDS[action]}, as ${decision.why}` }, async () => {
+    await ask(context, place, requestArguments(site, tls, member.host.place, action, false), { id: 'certbot.certificate', title: 'There is a certificate for all names', observed: `${WORDS[action]}, as ${decision.why}` }, async () => {
       const now = await host.look();
       const lacking = now.certificate === undefined ? site.domains : decide({ certificate: now.certificate }, { names: site.domains, server: tls.server, renewBefore: 0, force: false, now: context.now().getTime() }).added;
       if (lacking.length > 0 || now.certificate?.serial === place.found.certificate?.serial) {
@@ -158,8 +158,7 @@ async function issue(context: RunContext, place: Place, decision: Decision, acti
     });
     done = true;
   } finally {
-    // The next run takes away what could not be taken away now; the error that led here says more.
-    if (through) await host.close(put && !done ? 'undo' : 'keep').catch((error: unknown) => context.reporter.warn(`${member.name}: ${error instanceof Error ? error.message : String(error)}`));
+    if (through) await closeAgain(context, place, put && !done ? 'undo' : 'keep');
   }
 }
 
@@ -181,6 +180,24 @@ async function ask(context: RunContext, place: Place, args: readonly string[], s
   );
 }
 
-async function proveRenewal(context: RunContext, place: Place): Promise<void> {
-  await ask(context, place, proofArguments(place.site, place.tls), { id: 'certbot.renewal', title: 'A renewal by the timer succeeds', observed: 'certbot renew --dry-run succeeded' });
+/** @param isNew the live site may not know the names yet: until the next deploy the way to the authority is opened as for the certificate itself. */
+async function proveRenewal(context: RunContext, place: Place, isNew: boolean): Promise<void> {
+  const { host, site, tls } = place;
+  const prove = (): Promise<void> => ask(context, place, proofArguments(site, tls), { id: 'certbot.renewal', title: 'A renewal by the timer succeeds', observed: 'certbot renew --dry-run succeeded' });
+  if (!isNew || !throughNginx(tls)) return prove();
+  try {
+    await host.open(randomBytes(12).toString('hex'), site.domains);
+    await prove();
+  } finally {
+    await closeAgain(context, place, 'keep');
+  }
+}
+
+function throughNginx({ mode }: Place['tls']): boolean {
+  return mode === 'webroot' || mode === 'nginx';
+}
+
+/** The next run takes away what could not be taken away now; the error that led here says more. */
+function closeAgain({ reporter }: RunContext, { host, member }: Place, how: 'keep' | 'undo'): Promise<void> {
+  return host.close(how).catch((error: unknown) => reporter.warn(`${member.name}: ${error instanceof Error ? error.message : String(error)}`));
 }

@@ -1,6 +1,7 @@
 import type { SiteConfig } from '../config/schema.js';
 import { LETS_ENCRYPT } from '../config/schema/tls.js';
 import type { Decision } from './certificate.js';
+import type { SitePlace } from './nginx.js';
 
 type Tls = NonNullable<SiteConfig['tls']>;
 
@@ -36,22 +37,22 @@ export function asksPort80({ mode }: Pick<Tls, 'mode'>): boolean {
 /**
  * The arguments of certbot that ask for the certificate. What is secret is not among them: it stands in a file.
  * Source: https://eff-certbot.readthedocs.io/en/stable/using.html#certbot-command-line-options
- * @param root the app's root folder on the host.
+ * @param place whose folder below /var/lib the site serves (certbot.sh makes it).
  */
-export function requestArguments(site: SiteConfig, tls: Tls, root: string, action: Exclude<Decision['action'], 'keep'>, trial: boolean): string[] {
+export function requestArguments(site: SiteConfig, tls: Tls, place: Pick<SitePlace, 'app' | 'environment'>, action: Exclude<Decision['action'], 'keep'>, trial: boolean): string[] {
   return [
     'certonly', '--non-interactive', '--agree-tos', '--no-eff-email', '--email', tls.email, '--server', tls.server,
     '--cert-name', certificateName(site), ...site.domains.flatMap((domain) => ['-d', domain]),
-    '--key-type', tls.keyType, ...modeArguments(tls, root),
+    '--key-type', tls.keyType, ...modeArguments(tls, place),
     ...(trial ? ['--dry-run'] : []),
     ...(action === 'issue' ? [] : ['--expand', '--renew-with-new-domains']),
     ...(action === 'renew' ? ['--force-renewal'] : []),
   ];
 }
 
-function modeArguments({ mode, dns, stopNginx }: Tls, root: string): string[] {
+function modeArguments({ mode, dns, stopNginx }: Tls, { app, environment }: Pick<SitePlace, 'app' | 'environment'>): string[] {
   switch (mode) {
-    case 'webroot': return ['--webroot', '--webroot-path', `${root}/.slipway/acme`];
+    case 'webroot': return ['--webroot', '--webroot-path', `/var/lib/slipway-acme/${app}-${environment}`];
     case 'nginx': return ['--nginx'];
     case 'standalone': return ['--standalone', ...(stopNginx ? ['--pre-hook', 'systemctl stop nginx', '--post-hook', 'systemctl start nginx'] : [])];
     case 'dns': return [

@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { scriptText } from '../../src/host/script.js';
+import { siteText } from '../support/nginx.js';
 
 /** The judgement of narrow sudo on files that it would put in place as root: the functions of the gate, as they are sent. */
 const HEAD = '# Slipway: shop production /srv/shop';
 
 function judged(name: 'plain_unit' | 'plain_site' | 'text_only', text: string, ...args: string[]): boolean {
   const body = new RegExp(`^${name}\\(\\) \\{(?:\\n[^]*?^\\}| .*\\})$`, 'm').exec(scriptText('as-root'))?.[0] ?? '';
+  const directives = /^site_directives='[^']*'$/m.exec(scriptText('as-root'))?.[0] ?? '';
   const folder = mkdtempSync(join(tmpdir(), 'slipway-gate-'));
   try {
     const file = join(folder, 'file');
     writeFileSync(file, text);
-    const { status, stderr } = spawnSync('sh', ['-c', `SUDO_USER=deploy service_users=www-data root=/srv/shop head_line='${HEAD}'\n${body}\n${name} "$@"`, 'sh', file, ...args], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('sh', ['-c', `SUDO_USER=deploy service_users=www-data root=/srv/shop head_line='${HEAD}'\n${directives}\n${body}\n${name} "$@"`, 'sh', file, ...args], { encoding: 'utf8' });
     expect(stderr).toBe('');
     return status === 0;
   } finally {
@@ -55,15 +57,41 @@ test('a timer may not start another unit', () => {
   expect(judged('plain_unit', '[Timer]\nOnCalendar=daily\nUnit=reboot.target\n', 'x.timer')).toBe(false);
 });
 
+const SERVICES = '{ web: { manager: pm2, start: node a.js, port: 3001 }, pages: { manager: static, directory: dist, fallback: index.html }, manual: { manager: static, directory: manual } }';
+const ROUTES = 'routes: { /: pages, /docs: manual, /api: { service: web, limit: api, upload: 5MB, timeout: 90s, buffering: false, log: false } }';
+test.each([
+  ['over http', '{ domains: [shop.example.com], routes: { /: web } }', false],
+  ['with all there is', `{ domains: [shop.example.com], ${ROUTES}, limits: { api: { rate: 10/s, burst: 20 } }, trusted-proxies: [10.0.0.0/8], cache: { /assets: 365d },
+    headers: { X-Frame-Options: DENY, X-Odd: "a; include \\"x\\" '{}' #" }, content-security-policy: "default-src 'self'", tls: { email: a@example.com } }`, true],
+])('the site that Slipway renders %s is taken', (_, site, secure) => {
+  const text = siteText(SERVICES, site, '/srv/shop', secure);
+  expect(judged('plain_site', text)).toBe(true);
+  expect(judged('plain_site', text.replaceAll(/listen (.*) http2;/g, 'listen $1;\n    http2 on;'))).toBe(true);
+  // Cut off anywhere, or with something before its end, it is not.
+  expect(judged('plain_site', text.slice(0, -3))).toBe(false);
+  expect(judged('plain_site', `${text}include /etc/shadow;\n`)).toBe(false);
+});
+
 test.each([
   ['access_log /var/log/nginx/slipway-shop.access.log shop; error_log /var/log/nginx/a.error.log warn; location / { access_log off; } add_header X "a; includeSubDomains";', true],
+  ['set $x ${host}y;', true],
   ['include /etc/shadow;', false],
+  ['map $a $b { include /etc/shadow; }', false],
+  ['"include" /etc/shadow;', false],
   ['error_log /etc/cron.d/x;', false],
   ['"error_log" /etc/cron.d/x;', false],
   ['error_log\n/etc/cron.d/x;', false],
   ['error_log # off\n/etc/cron.d/x;', false],
+  ['error_log "off\\" /etc/cron.d/x;', false],
+  ['add_header X "\\\\"; error_log /etc/cron.d/x;', false],
+  ["add_header X 'a\";' ; error_log /etc/cron.d/x; add_header X '\";';", false],
+  ['add_header X a#; error_log /etc/cron.d/x;\n;', false],
+  ['set $a "$"{ error_log /etc/cron.d/x; }', false],
   ['access_log /var/log/nginx/../../../etc/x;', false],
+  ['access_log syslog:server=203.0.113.1;', false],
+  ['listen unix:/etc/x.sock;', false],
   ['client_body_temp_path /etc/x;', false],
+  ['xslt_stylesheet /etc/shadow;', false],
   ['location / { content_by_lua_block { x } }', false],
   ['\0 error_log /etc/cron.d/x;', false],
 ])('a site with %j', (text, taken) => {

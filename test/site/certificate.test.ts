@@ -55,12 +55,12 @@ site: { domains: [www.example.com, api.example.com], routes: { /: web }, tls: { 
   };
   const told = (tls: string, action: 'issue' | 'expand' | 'renew', trial = false): string => {
     const made = site(tls);
-    return requestArguments(made.site, made.tls, '/srv/shop', action, trial).join(' ');
+    return requestArguments(made.site, made.tls, { app: 'shop', environment: 'production' }, action, trial).join(' ');
   };
 
   test('names, key and the folder that our site serves; a trial only goes to an authority that has one', () => {
     expect(told('', 'issue', true)).toBe('certonly --non-interactive --agree-tos --no-eff-email --email ops@example.com --server https://acme-v02.api.letsencrypt.org/directory '
-      + '--cert-name www.example.com -d www.example.com -d api.example.com --key-type ecdsa --webroot --webroot-path /srv/shop/.slipway/acme --dry-run');
+      + '--cert-name www.example.com -d www.example.com -d api.example.com --key-type ecdsa --webroot --webroot-path /var/lib/slipway-acme/shop-production --dry-run');
     expect(hasTrial(site('').tls)).toBe(true);
     expect(hasTrial(site('server: https://acme.example.com/dir').tls)).toBe(false);
   });
@@ -70,7 +70,7 @@ site: { domains: [www.example.com, api.example.com], routes: { /: web }, tls: { 
   });
   test('the commands of the team for the DNS, each as one word', () => {
     const made = site('mode: dns, dns: { authenticate: /bin/add "$CERTBOT_DOMAIN" now, clean-up: /bin/remove }');
-    expect(requestArguments(made.site, made.tls, '/srv/shop', 'issue', false)).toEqual(expect.arrayContaining(['--manual-auth-hook', '/bin/add "$CERTBOT_DOMAIN" now', '--manual-cleanup-hook', '/bin/remove']));
+    expect(requestArguments(made.site, made.tls, { app: 'shop', environment: 'production' }, 'issue', false)).toEqual(expect.arrayContaining(['--manual-auth-hook', '/bin/add "$CERTBOT_DOMAIN" now', '--manual-cleanup-hook', '/bin/remove']));
   });
   test('nginx is stopped only when a person has said so', () => {
     expect(told('mode: standalone', 'issue')).not.toContain('nginx');

@@ -20,15 +20,27 @@ refuse() {
 [ "$(id -u)" = 0 ] || refuse 'it is run by sudo'
 case ${SUDO_USER:-} in '' | root) refuse 'it is run by sudo, by the deploy user' ;; esac
 
+# The limits of who called come along through sudo: a file cut off, or a program that dies half-way, must not pass for a judgement.
+for limit in f v t; do ulimit -"$limit" unlimited || refuse 'it may not lift the limits it was called with'; done
+[ "$(ulimit -n)" -ge 256 ] 2>/dev/null || ulimit -n 1024 || refuse 'it may not lift the limits it was called with'
+
 work=$(mktemp -d /run/slipway-as-root.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
 # text_only FILE: other programs end a line at other bytes than awk and grep do (systemd at a NUL): a text has none of them.
-text_only() { [ "$(tr -d '\11\12\40-\176\200-\377' <"$1" | wc -c)" -eq 0 ]; }
-# copy FILE NAME: what the user may read, where the user cannot write.
+text_only() { tr -cd '\11\12\40-\176\200-\377' <"$1" | cmp -s - "$1"; }
+# copy FILE NAME: what the user may read, where the user cannot write. A process of the user's gets a pipe, never the file itself: it
+# could keep that open and write after the judgement.
 copy() {
-  runuser -u "$SUDO_USER" -- head -c 1048576 -- "$1" >"$work/$2" 2>/dev/null || refuse "$1 cannot be read"
+  { runuser -u "$SUDO_USER" -- cat -- "$1" 2>/dev/null || : >"$work/unread"; } | head -c 1048576 >"$work/$2"
+  [ ! -e "$work/unread" ] || refuse "$1 cannot be read, or is more than a MiB"
   text_only "$work/$2" || refuse "$1 holds bytes that no text has"
+}
+
+# put MODE NAME TARGET: a judged copy, with one rename, so that no half of it is ever taken for the whole.
+put() {
+  new=${3%/*}/.${3##*/}.new
+  install -m "$1" "$work/$2" "$new" && mv -f "$new" "$3"
 }
 
 # --- units of systemd's ---
@@ -40,6 +52,12 @@ own_unit() {
     "slipway-backup-$app-$environment-"*.service | "slipway-backup-$app-$environment-"*.timer) : ;;
     *) return 1 ;;
   esac
+  # `shop` of one user and `shop-admin` of another: the longer name has its units for itself.
+  for others in /etc/slipway/as-root.d/*; do
+    other=$(sed -n 's/^app=//p' "$others" | head -n 1)
+    if grep -qx "user=$SUDO_USER" "$others"; then continue; fi
+    case $1 in "$other"-*) case $other in "$app"-*) return 1 ;; esac ;; esac
+  done
   for place in /lib/systemd/system /usr/lib/systemd/system /usr/local/lib/systemd/system /run/systemd/system; do
     if [ -e "$place/$1" ] || [ -e "$place/${1%@*}@.service" ]; then return 1; fi
   done
@@ -99,22 +117,65 @@ own_site() {
   [ ! -e "$1" ] || [ "$(head -n 1 "$1")" = "$head_line" ]
 }
 
-# plain_site FILE: of what nginx does as root, before its workers drop that, a site may only have its logs opened, and only where
-# nginx's logs are. Quotes and line ends are taken away first: nginx takes a directive in any of these forms.
+# plain_site FILE: only directives that Slipway's sites have, read in the words in which nginx reads them (ngx_conf_read_token in its
+# src/core/ngx_conf_file.c). Of what nginx does as root, before its workers drop that, logs are left: only where nginx's logs are.
 plain_site() {
   [ "$(head -n 1 "$1")" = "$head_line" ] || return 1
-  tr '\n\t\r' '   ' <"$1" | tr -d "\"'\\\\" >"$1.words"
-  if grep -qaE '(^|[ ;{}])(include|load_module|ssl_engine|ssl_password_file|ssl_keylog_file|ssl_session_ticket_key|perl[a-z_]*|js_[a-z_]*|lua_[a-z_]*|[a-z_]*_by_lua[a-z_]*|[a-z_]+_temp_path|[a-z_]+_cache_path|[a-z_]+_store|passenger[a-z_]*)[ ;{]' "$1.words"; then return 1; fi
-  # shellcheck disable=SC2016
-  ! grep -aoE '(^|[ ;{}])(access_log|error_log) +[^ ;]+' "$1.words" | sed 's/.* //' | grep -avE '^(off|/var/log/nginx/[A-Za-z0-9_.-]+)$' | grep -q .
+  awk -v known=" $(printf '%s' "$site_directives" | tr '\n' ' ') " '
+    function bad() { wrong = 1; exit }
+    function take() { if (begun) words[++count] = word; word = ""; begun = closed = dollar = 0 }
+    function statement(mark,    name) {
+      take()
+      name = words[1]
+      if (!count) bad()
+      if (kind[depth] ~ /^(map|geo|types)$/) { if (name == "include" || mark == "{") bad() }
+      else if (index(known, " " name mark " ") == 0) bad()
+      if (name ~ /^(access|error)_log$/ && words[2] != "off" && words[2] !~ /^\/var\/log\/nginx\/[A-Za-z0-9_.-]+$/) bad()
+      if (name == "listen" && words[2] !~ /^(\[::\]:)?[0-9]+$/) bad()
+      count = 0
+      if (mark == "{") kind[++depth] = name
+    }
+    {
+      text = $0 "\n"
+      for (at = 1; at <= length(text); at++) {
+        char = substr(text, at, 1)
+        if (comment) { if (char == "\n") comment = 0; continue }
+        if (escaped) { word = word "\\" char; escaped = 0; continue }
+        if (closed) {
+          if (char !~ /[ \t\n;{)]/) bad()
+          if (char == ")") take()
+        }
+        if (quote != "") {
+          if (char == "\\") escaped = 1
+          else if (char == quote) { quote = ""; closed = 1 }
+          else word = word char
+        }
+        else if (char ~ /[ \t\n]/) take()
+        else if (!begun && char == "#") comment = 1
+        else if (!begun && char == "}") { if (count || !depth) bad(); depth-- }
+        else if (!begun && (char == "\"" || char == "\047")) { begun = 1; quote = char }
+        else if (char == ";" || (char == "{" && !dollar)) statement(char)
+        else if (char == "\\") { begun = escaped = 1; dollar = 0 }
+        else { begun = 1; word = word char; dollar = char == "$" || (char == "{" && dollar) }
+      }
+    }
+    END { exit (wrong || count || begun || depth || quote != "" || !NR) }' "$1"
 }
+# What src/site renders; with { where a block follows. Inside map, geo and types stand patterns.
+site_directives='upstream{ server{ map{ geo{ location{ if{ types{ limit_req_zone; log_format;
+ server; keepalive; keepalive_requests; keepalive_timeout; listen; http2; server_name; server_tokens; absolute_redirect; open_file_cache;
+ ssl_certificate; ssl_certificate_key; ssl_protocols; ssl_ciphers; ssl_prefer_server_ciphers; ssl_session_timeout; ssl_session_cache; ssl_session_tickets;
+ access_log; error_log; root; set; return; rewrite; try_files; error_page; default_type; add_header; client_max_body_size; limit_req; limit_req_status;
+ gzip; gzip_vary; gzip_proxied; gzip_comp_level; gzip_min_length; gzip_types; set_real_ip_from; real_ip_header; real_ip_recursive;
+ proxy_pass; proxy_http_version; proxy_set_header; proxy_hide_header; proxy_next_upstream; proxy_connect_timeout; proxy_send_timeout; proxy_read_timeout;
+ proxy_buffering; proxy_request_buffering; proxy_buffer_size; proxy_buffers; proxy_busy_buffers_size;'
 
 put_site() {
   own_site "$2" || return 1
   case $3 in '' | "/etc/nginx/sites-enabled/$site") : ;; *) return 1 ;; esac
   copy "$1" site
-  plain_site "$work/site" || refuse "the site has a directive that nginx would carry out as root (include, a log elsewhere, …), or is not this app's"
-  install -m 0644 "$work/site" "$2.new" && mv -f "$2.new" "$2" || exit 1
+  plain_site "$work/site" || refuse "the site has a directive that no site of Slipway's has (include, a log elsewhere, …), or is not this app's"
+  put 0644 site "$2" || exit 1
   if [ -n "$3" ] && [ ! -e "$3" ]; then ln -sfn "../sites-available/${2##*/}" "$3"; fi
 }
 
@@ -134,7 +195,10 @@ unit_text() { printf '%s\n' '# Slipway: the certificate authority of this host i
 root_alone() {
   case $1 in /*) : ;; *) return 1 ;; esac
   set -f
-  for file in $1; do
+  # shellcheck disable=SC2086
+  set -- $1
+  set +f
+  for file in "$@"; do
     case $file in
       /*) namei -l -- "$file" 2>/dev/null | awk 'NR > 1 && ($2 != "root" || ($1 !~ /^l/ && $1 ~ /^.....w|^........w/)) { wrong = 1 } END { exit (wrong || NR < 2) }' || return 1 ;;
     esac
@@ -165,7 +229,7 @@ certbot_of() {
         esac
         continue
         ;;
-      --webroot-path) [ "$word" = "$root/.slipway/acme" ] || return 1 ;;
+      --webroot-path) [ "$word" = "$acme" ] || return 1 ;;
       --pre-hook) [ "$word" = 'systemctl stop nginx' ] || return 1 ;;
       --post-hook) [ "$word" = 'systemctl start nginx' ] || return 1 ;;
       --preferred-challenges) [ "$word" = dns ] || return 1 ;;
@@ -174,13 +238,19 @@ certbot_of() {
       --server) case $word in https://*) : ;; *) return 1 ;; esac ;;
       --config)
         copy "$word" cli.ini
-        ! grep -qvE '^eab-(kid|hmac-key) = [A-Za-z0-9_=-]+$' "$work/cli.ini" || return 1
+        [ "$(grep -cvE '^eab-(kid|hmac-key) = [A-Za-z0-9_=-]+$' "$work/cli.ini")" = 0 ] || return 1
         ;;
       *) case $word in -* | *[!A-Za-z0-9@._+*-]*) return 1 ;; esac ;;
     esac
     takes=''
   done
   [ -z "$takes" ]
+}
+# make_acme FOLDER: where certbot, as root, puts its answers to the authority. In a folder of the user's it would make folders and
+# give them away, by a path that the user can exchange meanwhile; here the user can add files, and no more (sticky).
+make_acme() {
+  [ "$1" = "$acme" ] || return 1
+  install -d -m 0755 "${1%/*}" "$1" "$1/.well-known" && install -d -m 1775 -g "$(id -gn "$SUDO_USER")" "$1/.well-known/acme-challenge"
 }
 # The last two words are the file with the account: the copy is what counts.
 run_certbot() {
@@ -207,18 +277,18 @@ install_of() {
     "0755:$hook")
       copy "$1" hook
       hook_text | cmp -s - "$work/hook" || return 1
-      install -m 0755 "$work/hook" "$hook"
+      put 0755 hook "$hook"
       return
       ;;
     "0644:$roots_unit")
       copy "$1" unit
       unit_text | cmp -s - "$work/unit" || return 1
-      install -m 0644 "$work/unit" "$roots_unit"
+      put 0644 unit "$roots_unit"
       return
       ;;
     "0644:$roots")
       copy "$1" roots
-      install -m 0644 "$work/roots" "$roots"
+      put 0644 roots "$roots"
       return
       ;;
   esac
@@ -234,7 +304,7 @@ install_unit() {
   own_unit "$2" || return 1
   copy "$1" unit
   plain_unit "$work/unit" "$2" || refuse "$2 is not a unit as Slipway writes them, run by $SUDO_USER${service_users:+ or $service_users}"
-  install -m 0644 "$work/unit" "/etc/systemd/system/$2"
+  put 0644 unit "/etc/systemd/system/$2"
 }
 
 remove_of() {
@@ -274,6 +344,7 @@ attempt() {
     /usr/sbin/sshd | sshd) [ "${2:-}" = -T ] && [ $# = 2 ] || return 1; /usr/sbin/sshd -T || exit ;;
     test)
       [ $# = 3 ] || return 1
+      case $3 in *..*) return 1 ;; esac
       case $2 in -f | -e) : ;; *) return 1 ;; esac
       certificate_file "$3" || key_file "$3" || case $3 in "$certificate" | "$key" | /etc/letsencrypt/live/* | /etc/letsencrypt/renewal/*.conf) : ;; *) return 1 ;; esac
       test "$2" "$3" || exit
@@ -303,6 +374,7 @@ attempt() {
       # shellcheck disable=SC2016
       case $#:$3 in
         '7:install -m 0644 "$1" "$2.new" && mv -f '*) put_site "$5" "$6" "$7" || return 1 ;;
+        '6:install -d -m 0755 "${1%/*}" '*) make_acme "$5" || return 1 ;;
         '6:rm -f "$1" "$2" "$1.new"') remove_of "$5" "$6" "$5.new" || return 1 ;;
         *) return 1 ;;
       esac
@@ -328,6 +400,7 @@ for facts in /etc/slipway/as-root.d/*; do
   app=$(fact app) environment=$(fact environment) root=$(fact root) service_users=$(fact service_users)
   certificate=$(fact certificate) key=$(fact key) ca=$(fact ca)
   dns_authenticate=$(fact dns_authenticate) dns_clean_up=$(fact dns_clean_up)
+  acme=/var/lib/slipway-acme/$app-$environment
   site=slipway-$app-$environment.conf head_line="# Slipway: $app $environment $root"
   attempt "$@" || :
 done

@@ -11,7 +11,7 @@
 #   close keep|undo       what `open` put is taken away; with undo also the block that was put for want of a site
 # stdin: parameters (`read_parameters`): sudo_password, certificate and key (paths), name (certbot's), ca, key_id, key_secret
 # Says, tabs between: certbot, nginx, running, not-root, port NAME PID UNIT, certificate BASE64, key, key-mode, managed SERVER MODE, unmanaged;
-#   put block, here NAME STATUS (not answered); said, log, code; served; lacks, timer
+#   put block, here NAME STATUS (not answered); said, log, code; served (same, reloaded, other: nginx answers with another one, unnamed: the live site is for another certificate); lacks, timer
 #
 # Until the first deploy the site's file of nginx is a small one of ours: same name, same first line as site.sh's.
 root=$1 token=$2 step=$3
@@ -96,6 +96,8 @@ site_paths() {
   else
     fail 5 'nginx has neither /etc/nginx/sites-enabled nor /etc/nginx/conf.d: Slipway does not know where its site belongs'
   fi
+  # certbot puts its answers there as root: into no folder of ours, where a path can be exchanged below its hands.
+  acme=/var/lib/slipway-acme/$(tr ' ' '-' <"$state/app")
   head="# Slipway: $(cat "$state/app") $root"
   mark='# Until the first deploy: answers the authority that issues the certificate, and nothing else.'
   if [ -e "$file" ] && [ "$(head -n 1 "$file")" != "$head" ]; then
@@ -180,6 +182,16 @@ lacking() {
   done
 }
 
+# The folder that the site serves leads to certbot's.
+make_acme() {
+  # shellcheck disable=SC2016
+  as_root sh -c 'install -d -m 0755 "${1%/*}" "$1" "$1/.well-known" && install -d -m 1775 -g "$2" "$1/.well-known/acme-challenge"' slipway "$acme" "$(id -gn)"
+  if [ "$(readlink "$state/acme/.well-known/acme-challenge" 2>/dev/null)" = "$acme/.well-known/acme-challenge" ]; then return 0; fi
+  rm -rf "$state/acme/.well-known"
+  mkdir -p "$state/acme/.well-known"
+  ln -s "$acme/.well-known/acme-challenge" "$state/acme/.well-known/acme-challenge"
+}
+
 open_way() {
   nonce=$1
   shift
@@ -188,8 +200,8 @@ open_way() {
   case $nonce in '' | *[!a-z0-9]*) fail 3 "'$nonce' is no name of a file" ;; esac
   site_paths
   umask 022
-  mkdir -p "$state/acme/.well-known/acme-challenge"
-  printf '%s\n' "$nonce" >"$state/acme/.well-known/acme-challenge/slipway-$nonce"
+  make_acme
+  printf '%s\n' "$nonce" >"$acme/.well-known/acme-challenge/slipway-$nonce"
   if ! tested && ! grep -qF "$name" "$work/said"; then
     show_said
     fail 1 "nginx's configuration on this host is broken, by the file named above: mend that first"
@@ -231,7 +243,7 @@ open_way() {
 }
 
 close_extra() {
-  find "$state/acme/.well-known/acme-challenge" -maxdepth 1 -type f -name 'slipway-*' -delete 2>/dev/null || :
+  find "$acme/.well-known/acme-challenge" -maxdepth 1 -type f -name 'slipway-*' -delete 2>/dev/null || :
   if [ -e "$extra" ]; then take_away "$extra"; gone=yes; fi
 }
 reload_if_gone() { if [ "$gone" = yes ] && [ -n "$(master)" ] && tested; then as_root nginx -s reload >/dev/null 2>&1 || :; fi; }
@@ -287,6 +299,11 @@ serve() {
   own
   lock 120
   has openssl || fail 5 'the host lacks openssl (apt-get install openssl)'
+  site_paths
+  if ! grep -qF "\"$p_certificate\"" "$file" 2>/dev/null; then
+    say "served${tab}unnamed"
+    return 0
+  fi
   wanted=$(as_root cat "$p_certificate" | serial_of)
   if [ "$(served "$1")" = "$wanted" ]; then
     say "served${tab}same"
