@@ -21,13 +21,16 @@ refuse() {
 case ${SUDO_USER:-} in '' | root) refuse 'it is run by sudo, by the deploy user' ;; esac
 
 # The limits of who called come along through sudo: a file cut off, or a program that dies half-way, must not pass for a judgement.
+# shellcheck disable=SC3045  # dash, bash and busybox have it
 for limit in f v t; do ulimit -"$limit" unlimited || refuse 'it may not lift the limits it was called with'; done
+# shellcheck disable=SC3045
 [ "$(ulimit -n)" -ge 256 ] 2>/dev/null || ulimit -n 1024 || refuse 'it may not lift the limits it was called with'
 
 work=$(mktemp -d /run/slipway-as-root.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
 # text_only FILE: other programs end a line at other bytes than awk and grep do (systemd at a NUL): a text has none of them.
+# shellcheck disable=SC2094  # both only read
 text_only() { tr -cd '\11\12\40-\176\200-\377' <"$1" | cmp -s - "$1"; }
 # copy FILE NAME: what the user may read, where the user cannot write. A process of the user's gets a pipe, never the file itself: it
 # could keep that open and write after the judgement.
