@@ -233,31 +233,30 @@ describe('a process of the team', () => {
 
   it('sees only the environment it is given', async () => {
     process.env['SLIPWAY_TEST_SECRET'] = 'sentinel';
-    const { stdout } = await runProcess('env', [], { cwd, env });
-    delete process.env['SLIPWAY_TEST_SECRET'];
+    const { stdout } = await runProcess('env', [], { cwd, env }).finally(() => delete process.env['SLIPWAY_TEST_SECRET']);
     expect(stdout).not.toContain('sentinel');
   });
 
   it('is ended with its children when its time is up', async () => {
     const started = Date.now();
-    const result = await runProcess('bash', ['-c', 'sleep 60 & echo $!; wait'], { cwd, env, limit: 300 });
+    const result = await runProcess('bash', ['-c', 'sleep 60 & echo $!; wait'], { cwd, env, limit: 2_000 });
     expect(result.code).toBeUndefined();
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(25_000);
     // It may still wait to be reaped.
     const { stdout } = await runProcess('ps', ['-o', 'stat=', '-p', result.stdout.trim()], { cwd, env });
     expect(stdout).not.toMatch(/^[^Z\s]/);
   });
 
   it('has not passed when it was stopped and ended well', async () => {
-    const result = await runProcess('bash', ['-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'], { cwd, env, limit: 500 });
+    const result = await runProcess('bash', ['-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'], { cwd, env, limit: 2_000 });
     expect(result.code).toBeUndefined();
   });
 
   it('is not waited for because of what it left in the background', async () => {
     const started = Date.now();
-    const result = await runProcess('bash', ['-c', 'sleep 20 & echo done'], { cwd, env });
+    const result = await runProcess('bash', ['-c', 'sleep 60 & echo done'], { cwd, env });
     expect(result).toMatchObject({ code: 0, tail: ['done'] });
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(25_000);
   });
 
   it('is ended by a signal from outside', async () => {
