@@ -125,9 +125,12 @@ export function readLedger(file: string): Evidence[] {
 
 const STATUSES: readonly unknown[] = ['pass', 'warn', 'fail', 'skip'];
 
+/** Three years in milliseconds: whoever reads a ledger reckons with times. */
+const LONGEST = 1e11;
+
 function isEvidence(value: unknown): value is Evidence {
   if (typeof value !== 'object' || value === null) return false;
   const { id, phase, title, subject, status, at, duration } = value as Partial<Record<keyof Evidence, unknown>>;
   return [id, phase, title, subject, at].every((field) => typeof field === 'string')
-    && STATUSES.includes(status) && typeof duration === 'number';
+    && STATUSES.includes(status) && typeof duration === 'number' && Math.abs(duration) < LONGEST;
 }

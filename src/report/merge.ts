@@ -36,10 +36,13 @@ export function merge(sources: readonly Source[]): Merged {
   return { all, counted: all.filter(({ source }) => !repeated.includes(source)), repeated };
 }
 
-/** Milliseconds; what is no time comes first. */
+/** The end of the year 9999. */
+const LATEST = Date.UTC(10_000, 0, 1);
+
+/** Milliseconds; what is no time of these centuries comes first. */
 export function time(at: string): number {
   const ms = Date.parse(at);
-  return Number.isNaN(ms) ? 0 : ms;
+  return ms > 0 && ms < LATEST ? ms : 0;
 }
 
 /** Ledgers are kept as `<job>-<attempt>`: of several attempts of a job the last one counts. */

@@ -58,6 +58,15 @@ describe('ledgers as jobs leave them', () => {
     expect(page).toContain('r2 is live');
   });
 
+  test.each([
+    ['a time that no calendar has', { at: '+275760-09-12T23:59:59Z', duration: 99_999_999_999 }], ['a time long ago', { at: '-271821-04-20T00:00:00Z' }], ['no time', { at: 'yesterday' }],
+    ['no end', { duration: '1e999' }], ['a clock that was set back', { duration: -5000 }], ['data of other kinds', { data: { responseTime: '1e999', role: {}, override: [], digest: 7 } }],
+  ])('with records of %s make a report all the same', async (_, rest) => {
+    const line = JSON.stringify({ ...record('deploy.switch', 3, { expected: 'r3' }), ...rest }).replace('"1e999"', '1e999');
+    const { page } = await run({ 'evidence-2-build-1': [record('deploy.switch', 0, { expected: 'r2' }), record('signoff.before.qa', 1, { data: { role: 'qa' } })], 'evidence-7-production-1': `${line}\n` });
+    expect(page).toContain('<h2>Checks</h2>');
+  });
+
   test('with characters that no XML can hold, marks and lone surrogates make a JUnit file that reads', async () => {
     const text = 'a\u0000\u0008\u001b[31m]]>\ud800 <b attr="x">\uffff & \'q\'';
     const { junit } = await run({ 'evidence-7-production-1': [record('smoke.x', 0, { status: 'fail', title: text, subject: text, observed: text, remedy: text })] });
