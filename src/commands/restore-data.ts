@@ -60,12 +60,12 @@ export async function bringBack(context: RunContext, place: DataPlace, { release
  * leftovers of a failed migration look like: it is kept, and named.
  */
 export async function saveForSafety(context: RunContext, place: DataPlace, release: string, schema: string | undefined): Promise<string> {
-  const began = context.now().toISOString();
+  const known = new Set((await place.data.list()).backups.map(({ id }) => id));
   try {
     return (await saveData(context, place, 'safety', { release, schema })).id;
   } catch (error) {
     if (!isSuspicion(error)) throw error;
-    const kept = (await place.data.list()).backups.filter((backup: Backup) => backup.why === 'safety' && backup.began >= began.slice(0, 19)).at(-1);
+    const kept = (await place.data.list()).backups.find((backup: Backup) => backup.why === 'safety' && !known.has(backup.id));
     if (kept === undefined) throw error;
     context.reporter.warn(`${place.name}: ${error.message}; it is kept all the same, as ${kept.id}`);
     return kept.id;

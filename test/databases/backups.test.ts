@@ -373,6 +373,11 @@ if (missing.length === 0) describe('keep', () => {
     expect((await failureOf((await data()).prune(keep, false))).code).toBe(EXIT.halfRestored);
     expect((await readdir(place())).filter((name) => /^\d/.test(name))).toHaveLength(3);
   });
+  test('a clock that was wrong: what is from the future is not the newest, stands for no other, and is not deleted', async () => {
+    await made('-400', '1', '2', '3');
+    expect((await (await data()).list()).backups.map(({ began, id }) => began || id.slice(0, 4)).at(0)).toBe(String(new Date(Date.now() + 400 * 86_400_000).getUTCFullYear()));
+    expect(await left({ count: 2, daily: 2 })).toEqual([-400, 1, 2]);
+  });
   test('of weeks the newest stays', async () => {
     await made('0', '7', '14', '21');
     expect(await left({ weekly: 3 })).toEqual([0, 7, 14]);
@@ -440,6 +445,23 @@ if (missing.length === 0) describe('backups of folders, and by commands of oneâ€
     await rm(join(path, '..'));
     await store.restore(id);
     expect(await readdir(path)).toEqual(['one']);
+  });
+
+  test('a check that has seen enough may end early, and what opens an archive may be missing here: neither makes a backup bad', async () => {
+    const release = join(ground.root, 'releases/one');
+    await mkdir(release, { recursive: true });
+    execFileSync('ln', ['-sfn', 'releases/one', join(ground.root, 'current')]);
+    const own = { engine: 'command', dump: 'head -c 3000000 /dev/zero', restore: 'cat >/dev/null' };
+    const store = await data({ ...own, check: 'head -c 1 >/dev/null' }, 'early');
+    const { id, state } = await store.create({ why: 'manual' });
+    expect(state).toBe('good');
+    const manifest = join(place('early'), id, 'manifest');
+    const text = await readFile(manifest, 'utf8');
+    await writeFile(manifest, text.replace('compress\tzstd', 'compress\tno-such-tool'));
+    const failure = await failureOf(store.verify(id));
+    expect(failure.message).toContain('what opens it is missing on this host: no-such-tool');
+    await writeFile(manifest, text);
+    expect((await store.verify(id)).state).toBe('good');
   });
 
   test('commands run in the live release with its environment; what they print is the dump', async () => {

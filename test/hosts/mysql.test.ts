@@ -27,6 +27,10 @@ CREATE TABLE customers (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(200) NOT
 CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, customer INT NOT NULL, note TEXT, CONSTRAINT of_customer FOREIGN KEY (customer) REFERENCES customers (id));
 CREATE TABLE items (order_id INT NOT NULL, CONSTRAINT of_order FOREIGN KEY (order_id) REFERENCES orders (id));
 CREATE TABLE \`odd \`\`name\`\` of (a) table\` (\`a\`\`b c\` INT, t TEXT);
+CREATE TABLE \`two
+lines	and a tab\` (a INT);
+INSERT INTO \`two
+lines	and a tab\` VALUES (1), (2);
 CREATE TABLE nothing (a INT);
 CREATE TABLE audit (n INT);
 CREATE SEQUENCE numbers START WITH 5;
@@ -131,7 +135,7 @@ describe('MariaDB', () => {
     expect(drilled).toMatchObject({ code: 0, stderr: '' });
     const rows = rowsOf(made.stdout, 'manifest\trows');
     expect(rowsOf(drilled.stdout, 'row')).toEqual(rows);
-    expect(rows).toMatchObject({ customers: 3, 'odd `name` of (a) table': 3, nothing: 0, items: rows['orders'] });
+    expect(rows).toMatchObject({ customers: 3, 'odd `name` of (a) table': 3, 'two lines and a tab': 2, nothing: 0, items: rows['orders'] });
     expect(rows['orders']).toBeGreaterThan(60_000);
     expect(Number(await sql('shop', 'SELECT COUNT(*) FROM orders'))).toBeGreaterThan(rows['orders'] ?? 0);
     expect(drilled.stdout).toMatch(/^probe\t3\nprobe\t1\nprobe\t1$/m);

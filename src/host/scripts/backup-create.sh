@@ -102,7 +102,7 @@ fi
 
 since=$(ms)
 if ! verify_backup "$backup"; then
-  if [ "$blame" = key ]; then
+  if [ "$blame" != archive ]; then
     describe "$id"
     fail 31 "the backup $id of $database was made and cannot be read back: $damage"
   fi

@@ -99,7 +99,7 @@ tell_good() {
 }
 good=$(newest_good)
 if [ -n "$good" ]; then tell_good "$good"; fi
-ids | sort -r | while IFS= read -r one; do
+ids | tac | while IFS= read -r one; do
   if [ "$one" = "$good" ]; then break; fi
   if [ "$(state_of "$one")" = bad ]; then tell "bad	$one" "$(head -n 1 "$folder/$one/bad")"; fi
 done

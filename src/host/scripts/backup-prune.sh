@@ -10,14 +10,15 @@ enter_backups "$1" "$2" 'deleting old backups'
 if [ "$3" = apply ]; then refuse_half; fi
 ids | while IFS= read -r one; do
   printf '%s %s %s\n' "$one" "$(state_of "$one")" "$(manifest_field "$folder/$one/manifest" epoch)"
-done | sort -r | awk -v now="$(date +%s)" -v count="${p_keep_count:-}" -v age="${p_keep_age:-}" -v daily="${p_keep_daily:-}" -v weekly="${p_keep_weekly:-}" -v monthly="${p_keep_monthly:-}" '
+done | tac | awk -v now="$(date +%s)" -v count="${p_keep_count:-}" -v age="${p_keep_age:-}" -v daily="${p_keep_daily:-}" -v weekly="${p_keep_weekly:-}" -v monthly="${p_keep_monthly:-}" '
   # Of each day, week or month the newest counts. Weeks begin with Monday; the first of the epoch was a Thursday.
   function wants(limit, period, seen) { if (limit == "" || period in seen || seen["n"] + 0 >= limit + 0) return 0; seen[period] = 1; seen["n"]++; return 1 }
   BEGIN { seen_day["n"] = seen_week["n"] = seen_month["n"] = 0; rules = count != "" || age != "" || daily != "" || weekly != "" || monthly != "" }
   {
     id = $1; state = $2; at = $3
     good = state == "good" || state == "drilled"
-    if (!rules || at == "") { kept++; next }
+    # Nobody knows when one from the future was made: it stays, and stands for no other.
+    if (!rules || at == "" || at > now + 60) { kept++; next }
     if (state == "bad") { if (now - at < 604800) kept++; else print "removed\t" id; next }
     if (!found) { if (good) { found = 1; goods = 0 } else { kept++; next } }
     keep = good && goods == 0

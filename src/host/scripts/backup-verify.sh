@@ -14,7 +14,7 @@ else
 fi
 since=$(ms)
 if ! verify_backup "$backup"; then
-  if [ "$blame" = key ]; then fail 31 "the backup $id of $database was not read back: $damage"; fi
+  if [ "$blame" != archive ]; then fail 31 "the backup $id of $database was not read back: $damage"; fi
   rm -f "$backup/verified"
   printf '%s\n' "$damage" | mark_backup "$id" bad
   fail 31 "the backup $id of $database is not good: $damage"

@@ -335,8 +335,12 @@ open_failed() {
 # --- backups -----------------------------------------------------------------------------------------------------
 manifest_field() { awk -F '\t' -v key="$2" '$1 == key { sub(/^[^\t]*\t/, ""); print; exit }' "$1" 2>/dev/null || :; }
 
-# ids: of all backups, oldest first.
+# ids: of all backups, oldest first. What is from the future was made by a clock that was wrong, nobody knows when: it must not pass
+# for the newest, and comes first.
 ids() {
+  all_ids | awk -v now="$(date -u -d '+1 minute' +%Y%m%d-%H%M%S)" '$0 "" > now { print; next } { past[++n] = $0 } END { for (i = 1; i <= n; i++) print past[i] }'
+}
+all_ids() {
   for one in "$folder"/[0-9]*; do
     case ${one##*/} in
       *[!0-9-]*) : ;;
@@ -357,7 +361,7 @@ state_of() {
 }
 is_good() { case $(state_of "$1") in good | drilled) : ;; *) return 1 ;; esac; }
 newest_good() {
-  ids | sort -r | while IFS= read -r one; do
+  ids | tac | while IFS= read -r one; do
     if is_good "$one"; then
       printf '%s' "$one"
       break
@@ -394,12 +398,26 @@ refuse_half() {
 # own_words: what was said on the way, without what ended pipes say of each other.
 own_words() { grep -v -e 'Broken pipe' -e '^$' "$1" >&2 || :; }
 
-# verify_backup BACKUP-FOLDER: reads it back whole and says in $level how far that went. Fails with $damage; `key` in $blame means
-# that the key is wrong and the archive may be right.
+# lacks_opener BACKUP-FOLDER: succeeds when this host lacks what opens this archive: another setting, or another host, made it.
+lacks_opener() {
+  for tool in $(manifest_field "$1/manifest" compress) $(manifest_field "$1/manifest" encrypt); do
+    if [ "$tool" = none ] || has_tool "$tool"; then continue; fi
+    damage="what opens it is missing on this host: $tool ($(package_of "$tool"))"
+    return 0
+  done
+  return 1
+}
+
+# verify_backup BACKUP-FOLDER: reads it back whole and says in $level how far that went. Fails with $damage; in $blame stands `key`
+# when the key is wrong, `host` when something is missing here: then the archive may be right.
 verify_backup() {
   blame=archive level=sealed
   whole_archive "$1" || return 1
   if ! may_open "$1"; then return 0; fi
+  if lacks_opener "$1"; then
+    blame=host
+    return 1
+  fi
   if wrong_passphrase "$1"; then
     blame=key
     return 1
@@ -417,6 +435,10 @@ verify_backup() {
     if open_failed "$1"; then blame=key; fi
   else
     damage="the dump in it is not whole: $(grep -v '^$' "$work/scanned" | tail -n 1)"
+    if [ "$(cat "$work/failed-scan" 2>/dev/null)" = 5 ]; then
+      blame=host
+      damage=$(grep -v '^$' "$work/scanned" | tail -n 1 | sed 's/^slipway: //')
+    fi
   fi
   return 1
 }

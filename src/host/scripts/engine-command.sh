@@ -26,7 +26,11 @@ engine_rows() {
 }
 engine_scan() {
   check=$(own_command "${p_check_b64:-}")
-  if [ -n "$check" ]; then in_release "$check"; else cat >/dev/null; fi
+  checked=0
+  if [ -n "$check" ]; then in_release "$check" || checked=$?; fi
+  # Who has seen enough need not read to the end.
+  cat >/dev/null
+  return "$checked"
 }
 engine_scratch() {
   echo 'slipway: the engine command knows no scratch database, so it has no drill; its check and a restore on staging are the proof' >&2

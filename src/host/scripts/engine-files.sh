@@ -35,7 +35,12 @@ engine_dump() {
   printf '%s\tfiles\n' "$(grep -vc '/$' "$work/listed")" >"$work/rows"
   if [ "$tar_code" = 0 ]; then printf 'consistent\tyes no file changed meanwhile\n'; else printf 'consistent\tno files changed meanwhile\n'; fi >"$work/notes"
 }
-engine_scan() { tar -tf - >/dev/null && cat >/dev/null; }
+engine_scan() {
+  tar_code=0
+  tar -tf - >/dev/null || tar_code=$?
+  cat >/dev/null
+  return "$tar_code"
+}
 # As tar counts: a name may have line breaks, a socket is not kept.
 engine_rows() {
   if [ -z "${1:-}" ]; then files_there || return 1; fi

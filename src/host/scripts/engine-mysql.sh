@@ -84,6 +84,8 @@ mysql_query() { printf '%s\n' "$1" | mysql_run "${2-$p_database}"; }
 
 # Identifiers are quoted by the server, so that any name will do.
 my_name() { printf "CONCAT('\`', REPLACE(%s, '\`', '\`\`'), '\`')" "$1"; }
+# In reports a name is part of one line, whatever is in it.
+my_plain() { printf "REPLACE(REPLACE(REPLACE(%s, CHAR(9), ' '), CHAR(10), ' '), CHAR(13), ' ')" "$1"; }
 MY_TABLES="FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
 
 mysql_local() { case $p_host in '' | /* | localhost | 127.* | ::1) : ;; *) return 1 ;; esac; }
@@ -119,7 +121,8 @@ engine_version() {
 engine_size() { mysql_query "SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) $MY_TABLES"; }
 
 # Counts the rows of a dump on standard input, whether the client writes one row per line (MariaDB) or many (MySQL): strings are
-# taken out, then each parenthesis opens a row. Bodies of triggers and routines stand between DELIMITER lines.
+# taken out, then each parenthesis opens a row. Bodies of triggers and routines stand between DELIMITER lines. A name with a line
+# break is put together first.
 mysql_count() {
   awk '
     function name(text, from, out, i) {
@@ -130,14 +133,17 @@ mysql_count() {
         out = out substr(text, 1, i)
         text = substr(text, i + 2)
       }
-      return out
+      return ""
     }
+    function plain(text) { gsub(/[\t\r]/, " ", text); return text }
+    half != "" { $0 = half " " $0; half = "" }
+    !body && !(inside && substr($0, 1, 1) == "(") && /^(CREATE TABLE|INSERT INTO) `/ && name($0, substr($0, 1, 1) == "C" ? 15 : 14) == "" { half = $0; next }
     inside { if (substr($0, 1, 1) == "(") { rows[table]++; if (substr($0, length($0)) == ";") inside = 0; next } inside = 0 }
     /^DELIMITER / { body = ($0 != "DELIMITER ;"); next }
     body { next }
-    /^CREATE TABLE `/ { table = name($0, 15); if (!(table in rows)) { rows[table] = 0; order[++tables] = table } next }
+    /^CREATE TABLE `/ { table = plain(name($0, 15)); if (!(table in rows)) { rows[table] = 0; order[++tables] = table } next }
     /^INSERT INTO `/ {
-      table = name($0, 14)
+      table = plain(name($0, 14))
       if (!(table in rows)) { rows[table] = 0; order[++tables] = table }
       if ($0 ~ /VALUES$/) { inside = 1; next }
       line = $0
@@ -224,13 +230,14 @@ engine_scratch() {
 
 # Each count by a statement of its own, all in one snapshot.
 engine_rows() {
-  mysql_query "SELECT CONCAT('SELECT COUNT(*), ', QUOTE(TABLE_NAME), ' FROM ', $(my_name TABLE_NAME), ';') $MY_TABLES ORDER BY TABLE_NAME" "${1-$p_database}" >"$work/rows.sql" || return 1
+  mysql_query "SELECT CONCAT('SELECT COUNT(*), ', QUOTE($(my_plain TABLE_NAME)), ' FROM ', $(my_name TABLE_NAME), ';') $MY_TABLES ORDER BY TABLE_NAME" "${1-$p_database}" >"$work/rows.sql" || return 1
   { echo 'START TRANSACTION WITH CONSISTENT SNAPSHOT;' && cat "$work/rows.sql"; } | mysql_run "${1-$p_database}"
 }
 
 engine_integrity() {
   mysql_query "SELECT CONCAT('CHECK TABLE ', $(my_name TABLE_NAME), ';') $MY_TABLES ORDER BY TABLE_NAME" "${1-$p_database}" >"$work/check.sql" || return 1
-  mysql_run "${1-$p_database}" <"$work/check.sql" >"$work/checked" || return 1
+  # Not raw: a name is one field of one line.
+  "$my_client" --defaults-file="$my_file" --batch --skip-column-names "${1-$p_database}" <"$work/check.sql" >"$work/checked" || return 1
   # `note` is what an engine says that has no check.
   ! awk -F '\t' '$3 != "note" && !($3 == "status" && ($4 == "OK" || $4 == "Table is already up to date")) { print $1 ": " $4; bad = 1 } END { exit !bad }' "$work/checked"
 }
@@ -310,5 +317,5 @@ engine_facts() {
   # Tables the server itself cannot open; their pages are read only in a drill.
   broken=$(mysql_query "SELECT CONCAT(TABLE_NAME, ': ', TABLE_COMMENT) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND ENGINE IS NULL LIMIT 1")
   printf 'integrity\t%s\n' "${broken:-ok}"
-  mysql_query "SELECT TABLE_NAME $MY_TABLES ORDER BY TABLE_NAME" | sed 's/^/table\t/'
+  mysql_query "SELECT $(my_plain TABLE_NAME) $MY_TABLES ORDER BY TABLE_NAME" | sed 's/^/table\t/'
 }

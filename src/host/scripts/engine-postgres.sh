@@ -203,10 +203,20 @@ engine_dump() (
   } >"$work/notes"
 )
 
-# Any pg_restore reads the dumps of older ones; the server need not be there.
+# Any pg_restore reads the dumps of older ones; the server need not be there. That it does not know those of newer ones says
+# nothing about the dump.
 engine_scan() (
   pg_use "$(pg_clients | tail -n 1)"
-  pg_restore -f /dev/null && cat >/dev/null
+  pg_code=0
+  pg_restore -f /dev/null 2>"$work/pg-said" || pg_code=$?
+  cat >/dev/null
+  cat "$work/pg-said" >&2
+  case $(cat "$work/pg-said") in *'unsupported version'*)
+    pg_say "a newer PostgreSQL has made the dump than the clients here can read ($(pg_clients | tail -n 1 | cut -d ' ' -f 1)): install postgresql-client of the version that made it"
+    exit 5
+    ;;
+  esac
+  exit "$pg_code"
 )
 
 # pg_contents: the list of what the dump on stdin holds, which is at its beginning, becomes $work/pg-list. The part of stdin
