@@ -22,7 +22,7 @@ case ${SUDO_USER:-} in '' | root) refuse 'it is run by sudo, by the deploy user'
 
 # The limits of who called come along through sudo: a file cut off, or a program that dies half-way, must not pass for a judgement.
 # shellcheck disable=SC3045  # dash, bash and busybox have it
-for limit in f v t; do ulimit -"$limit" unlimited || refuse 'it may not lift the limits it was called with'; done
+for limit in f v t d s; do ulimit -"$limit" unlimited || refuse 'it may not lift the limits it was called with'; done
 # shellcheck disable=SC3045
 [ "$(ulimit -n)" -ge 256 ] 2>/dev/null || ulimit -n 1024 || refuse 'it may not lift the limits it was called with'
 
@@ -134,6 +134,8 @@ plain_site() {
       if (kind[depth] ~ /^(map|geo|types)$/) { if (name == "include" || mark == "{") bad() }
       else if (index(known, " " name mark " ") == 0) bad()
       if (name ~ /^(access|error)_log$/ && words[2] != "off" && words[2] !~ /^\/var\/log\/nginx\/[A-Za-z0-9_.-]+$/) bad()
+      # Not engine:… , a library that OpenSSL would load into the root process.
+      if (name ~ /^ssl_certificate(_key)?$/ && words[2] !~ /^\//) bad()
       if (name == "listen" && words[2] !~ /^(\[::\]:)?[0-9]+$/) bad()
       count = 0
       if (mark == "{") kind[++depth] = name
