@@ -86,7 +86,10 @@ export class CertbotHost {
     return { code: Number(said(stdout, 'code')[0] ?? 1), said: said(stdout, 'said').join('\n'), log: said(stdout, 'log').join('\n') };
   }
 
-  /** nginx takes the certificate on the host: `same` (it had it), `reloaded`, or `other`: it answers with another one. */
+  /**
+   * nginx takes the certificate on the host: `same` (it had it), `reloaded`, `other`: it answers with another one, or `unnamed`:
+   * the site of the live release is for other names, and has their certificate.
+   */
   async serve(name: string): Promise<string> {
     return said((await this.#run('serve', [name], 'loading the certificate')).stdout, 'served')[0] ?? 'other';
   }

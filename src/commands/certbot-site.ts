@@ -33,6 +33,7 @@ export async function followUp(context: RunContext, { member, host, site }: Plac
     },
     ({ change, served }) => {
       if (served === undefined) return { status: 'warn', observed: `${release} is served over http`, remedy: 'It was deployed before `site.tls` was set: deploy once more.' };
+      if (served === 'unnamed') return { status: 'warn', observed: `${release} is for other names, and is served with their certificate`, remedy: 'Deploy once more: the site then has the names and this certificate.' };
       return { observed: change.installed ? 'the site is served over https' : served === 'reloaded' ? 'nginx was reloaded with the new certificate' : 'nginx has it already' };
     },
   );

@@ -122,7 +122,8 @@ apply_node() {
     mkdir "$node_folder/new"
     tar --extract --xz --no-same-owner --directory "$node_folder/new" --file "$work/$archive" || not_this_node "$archive cannot be unpacked, though its sum is right: the mirror has it so"
     # Before anything in the path leads to it: a system may be too old for it.
-    version=${name#node-} version=${version%%-*}
+    version=${name#node-}
+    version=${version%%-*}
     "$node_folder/new/$name/bin/node" --version | grep -qxF "$version" || not_this_node "$archive holds no $version that runs on this host"
     rm -rf "${node_folder:?}/$name"
     mv "$node_folder/new/$name" "$node_folder/$name"
