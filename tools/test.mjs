@@ -28,9 +28,9 @@ function run(program, args, options = {}) {
 
 const jest = (args, options) => run(process.execPath, ['--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js'), ...args], options);
 
-/** How many tests the hosts project has: jest loads the files, and the pattern lets none run. */
-function countHostTests() {
-  const { output } = jest(['--selectProjects', 'hosts', '--testNamePattern', '(?!)', '--json', '--passWithNoTests', ...extra], { collect: true, quiet: true });
+/** How many tests the hosts project has, or those of its files that match: jest loads the files, and the pattern lets none run. */
+function countHostTests(files = extra) {
+  const { output } = jest(['--selectProjects', 'hosts', '--testNamePattern', '(?!)', '--json', '--passWithNoTests', ...files], { collect: true, quiet: true });
   const report = output.slice(output.indexOf('{'));
   try {
     return JSON.parse(report).numTotalTests;
@@ -57,6 +57,21 @@ function beginHosts() {
   };
 }
 
+/** Begins to build what the tests of MongoDB need, some minutes of one processor on a new machine. They wait for its end themselves; who runs none of them calls what this returns. */
+function beginMongodb() {
+  if (extra.length > 0 && !/mongodb|hosts/.test(extra.join(' '))) return () => undefined;
+  const script = join(root, 'test', 'support', 'mongodb-tools.sh');
+  const { code, output } = run('sh', [script, '--check'], { collect: true });
+  if (code !== 0) {
+    // Under CI they do not pass over themselves: they fail.
+    console.log(`MongoDB: ${countHostTests(['--testPathPatterns', 'test/hosts/mongodb'])} tests ${process.env.CI === 'true' ? 'fail' : 'not run'}: ${output.trim().replace(/^unavailable /, '')}`);
+    return () => undefined;
+  }
+  spawn('sh', [script], { cwd: root, stdio: 'ignore' });
+  // It locks: asked again it waits for the first.
+  return () => run('sh', [script], { collect: true });
+}
+
 if (process.platform === 'linux') {
   const { code } = run('bash', [join(root, 'test', 'prepare.sh')]);
   if (code !== 0) process.exit(code);
@@ -71,6 +86,7 @@ if (existsSync(join(root, generate))) {
 }
 
 const hostsReady = beginHosts();
+const endMongodb = beginMongodb();
 // A pattern of the caller's may match in one project only; that is no failure of the other.
 // Much of their time is waiting: two at a time also on two processors, where jest would take one.
 const unit = jest(['--selectProjects', 'unit', '--maxWorkers', String(Math.max(2, availableParallelism() - 1)), '--passWithNoTests', ...extra]).code;
@@ -80,6 +96,7 @@ let real;
 if (prepared.image === undefined) {
   console.log(`hosts: ${countHostTests()} tests not run: ${prepared.reason}`);
   real = process.env.CI === 'true' ? 1 : 0;
+  endMongodb();
 } else {
   const cleanup = () => run('bash', [join(hosts, 'cleanup.sh')]);
   cleanup();
