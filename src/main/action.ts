@@ -121,6 +121,7 @@ function readInputs(): Settings {
       ...(privateKey === undefined && agent !== undefined && agent !== '' ? { agent } : {}),
     },
     appEnv: input('app-env', secret),
+    buildEnv: input('build-env', secret),
     plan: plan === 'true',
     excludeHosts: hostList(input('exclude-hosts') ?? ''),
     github: { ...githubAccess(process.env, input('github-token')), membersToken: input('members-token') },

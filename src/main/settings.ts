@@ -28,6 +28,8 @@ export interface Settings {
   readonly workspace: string;
   readonly credentials: Credentials;
   readonly appEnv: string | undefined;
+  /** Variables for the team's commands on the runner, dotenv text. */
+  readonly buildEnv?: string | undefined;
   readonly plan: boolean;
   /** Hosts left out by name. */
   readonly excludeHosts: readonly string[];
@@ -75,7 +77,9 @@ export async function makeContext(
   },
 ): Promise<RunContext> {
   const appEnv = settings.appEnv === undefined ? undefined : parseDotenv(settings.appEnv);
+  const buildEnv = settings.buildEnv === undefined ? {} : parseDotenv(settings.buildEnv);
   maskSecrets(settings, appEnv, world.redactor);
+  for (const value of Object.values(buildEnv)) if (value !== '') world.redactor.add(value);
   const config = await readConfig(settings.workspace, settings.config);
   const { environment, excluded } = excludeHosts(environmentOf(config, settings.environment), settings.environment, settings.excludeHosts);
   const lookup = (name: string): string | undefined => appEnv?.[name] ?? world.processEnv[name];
@@ -83,7 +87,7 @@ export async function makeContext(
   if (missing.length > 0) {
     throw new UserError(missing.join('\n'), { remedy: 'Give them in `app-env`, or as environment variables of the step. A secret that is not passed to the job is silently empty.' });
   }
-  const runnerEnv = commandEnvironment(world.processEnv);
+  const runnerEnv = { ...commandEnvironment(world.processEnv), ...buildEnv };
   const board = alarmDoor(settings.github, world);
   return {
     config: inEnvironment(config, settings.environment),

@@ -40,7 +40,7 @@ export interface CommandResult {
  */
 export function commandEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] =>
-    entry[1] !== undefined && !/^(INPUT_|STATE_|ACTIONS_RUNTIME_|ACTIONS_RESULTS_URL$|SLIPWAY_SSH_PASSPHRASE$|SLIPWAY_SUDO_PASSWORD$)/.test(entry[0])));
+    entry[1] !== undefined && !/^(INPUT_|STATE_|ACTIONS_RUNTIME_|ACTIONS_RESULTS_URL$|SLIPWAY_SSH_PASSPHRASE$|SLIPWAY_SUDO_PASSWORD$|SLIPWAY_BACKUP_KEY$)/.test(entry[0])));
 }
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -137,6 +137,13 @@ describe('workflows', () => {
     }
   });
 
+  it.each(workflows)('%s deploys no artifact without its digest, also when GitHub has left the output out', (file) => {
+    const { jobs } = parse(read(file)) as { jobs: Record<string, { steps?: { uses?: string; with?: Record<string, string> }[] }> };
+    for (const { uses, with: inputs = {} } of Object.values(jobs).flatMap(({ steps = [] }) => steps)) {
+      if (uses === '$/actions/deploy') expect(inputs['digest']).toMatch(/ \|\| 'lost' \}\}$/);
+    }
+  });
+
   it('of a release keeps the right to vouch for a build away from what runs in the build', () => {
     const { jobs } = parse(read('.github/workflows/release.yml')) as { jobs: Record<string, { permissions: object; steps: { uses?: string; run?: string }[] }> };
     for (const { permissions, steps } of Object.values(jobs)) {

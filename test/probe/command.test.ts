@@ -88,7 +88,7 @@ describe('runCommand', () => {
 });
 
 test('a command does not see the inputs of the action', () => {
-  expect(commandEnvironment({ PATH: '/bin', 'INPUT_SSH-PRIVATE-KEY': 'x', STATE_lease: 'x', ACTIONS_RUNTIME_TOKEN: 'x', NONE: undefined })).toEqual({ PATH: '/bin' });
+  expect(commandEnvironment({ PATH: '/bin', 'INPUT_SSH-PRIVATE-KEY': 'x', STATE_lease: 'x', ACTIONS_RUNTIME_TOKEN: 'x', SLIPWAY_BACKUP_KEY: 'x', SLIPWAY_SSH_PASSPHRASE: 'x', NONE: undefined })).toEqual({ PATH: '/bin' });
 });
 
 describe('a run step', () => {
