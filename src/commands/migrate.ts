@@ -209,12 +209,24 @@ export class DataDeploy {
   }
 }
 
-/** Nothing was ever live here and there is no data yet: the first deploy makes it. */
+/** What is a file or folder of the app's: a server is there before the app is. */
+const BY_FILES: ReadonlySet<string> = new Set(['sqlite', 'files']);
+
+/**
+ * Whether there is no data and never was any: the deploy makes it, be it the app's first or the one that brings a database with it.
+ * @throws UserError when there was data and it is gone: a migration would put an empty database in its place.
+ */
 async function isFirst(context: RunContext, place: DataPlace, live: string): Promise<boolean> {
-  if (live !== '') return false;
-  const exists = await place.data.exists();
-  if (!exists) context.reporter.step(place.member.name, `${place.name}: there is no data yet, so there is nothing to back up`);
-  return !exists;
+  const { name, member, data } = place;
+  if (live !== '' && !BY_FILES.has(place.database.engine)) return false;
+  if (await data.exists()) return false;
+  if (live !== '' && (member.findings.history.data.some((step) => step.database === name && step.outcome === 'migrated') || (await data.list()).backups.length > 0)) {
+    throw new UserError(`${name}: there was data on ${member.name}, and it is gone`, {
+      remedy: `Nothing was changed. Bring it back (slipway backup restore ${context.environmentName} --database ${name}), or see why \`databases.${name}.path\` does not lead there any more.`,
+    });
+  }
+  context.reporter.step(member.name, `${name}: there is no data yet, so there is nothing to back up`);
+  return true;
 }
 
 function refuseUnsafe(context: RunContext, name: string, database: DataPlace['database']): void {

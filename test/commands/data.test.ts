@@ -121,6 +121,21 @@ if (present) describe('a fleet whose database lives on one host', () => {
     expect(readFileSync(below(`.slipway/backups/main/${backups()[0] ?? ''}/manifest`), 'utf8')).toContain(`release\t${first.outputs.release ?? ''}\nwhy\tdeploy\nschema\t1\n`);
   });
 
+  test('gets a database with a later release; one that was there and is gone stops the deploy before a migration makes an empty one', async () => {
+    writeFileSync(join(workspace, 'app/text'), 'no data yet');
+    const { context } = run();
+    await deploy({ ...context, config: { ...context.config, databases: {} } }, {});
+    const second = await deployed(FIRST);
+    expect(log.join('\n')).toContain('main: there is no data yet');
+    expect(sql('SELECT count(*) FROM orders')).toBe('3');
+    rmSync(below('shared/data/app.db'));
+    const error = await failing(deployed(SECOND));
+    expect(error.message).toContain('there was data on');
+    expect(error.remedy).toContain('slipway backup restore production --database main');
+    expect(existsSync(below('shared/data/app.db'))).toBe(false);
+    expect(live()).toEqual([second.outputs.release, second.outputs.release]);
+  });
+
   test('whose host is left out by name is not deployed to at all', async () => {
     await deployed(FIRST);
     const name = `${servers[1]!.user}@${servers[1]!.address}:${servers[1]!.port}`;
