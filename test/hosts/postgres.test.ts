@@ -58,7 +58,7 @@ beforeAll(async () => {
   ]);
   work = made;
   expect(await runAction('go-live', { workspace: work.folder, inputs: { ...work.inputs, 'app-env': env } })).toMatchObject({ code: 0 });
-  watch = host.run(WATCH, { limit: 280_000 });
+  watch = host.run(WATCH, { limit: 1_200_000 });
 }, 120_000);
 
 afterAll(async () => {
