@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Host, startHost } from '../hosts/harness.js';
 import { current, status } from '../hosts/state-of.js';
@@ -8,10 +8,12 @@ import { CHROMIUM, openInChromium } from '../support/chromium.js';
 import { Act, type Run } from './act.js';
 
 const PORT = 3001;
+/** It comes to be when any of what follows is run by a shell. */
+const PWNED = `/tmp/slipway-e2e-${process.pid}-pwned`;
 /** What a careless `run:` would paste into a shell, as far as git takes it for a tag. */
-const HOSTILE_TAG = `v1.0.0-'"$(touch\${IFS}/tmp/slipway-e2e-pwned)\`touch\${IFS}/tmp/slipway-e2e-pwned\`;#`;
+const HOSTILE_TAG = `v1.0.0-'"$(touch\${IFS}${PWNED})\`touch\${IFS}${PWNED}\`;#`;
 /** The same without git's limits. */
-const HOSTILE = `it's "bad" $(touch /tmp/slipway-e2e-pwned) \`touch /tmp/slipway-e2e-pwned\` ; touch /tmp/slipway-e2e-pwned\n::set-output name=x::y`;
+const HOSTILE = `it's "bad" $(touch ${PWNED}) \`touch ${PWNED}\` ; touch ${PWNED}\n::set-output name=x::y`;
 
 let staging: Host;
 let production: Host;
@@ -53,11 +55,12 @@ afterAll(async () => {
   await Promise.all([staging.stop(), production.stop()]);
   await work.remove();
   await act.end();
+  rmSync(PWNED, { force: true });
 });
 
 const secrets = (): Record<string, string> => ({ SSH_PRIVATE_KEY: production.clientKey, APP_ENV: 'GREETING=hello\n' });
 const release = (tag: string): Promise<Run> => act.run(work.folder, {
-  event: 'push', workflow: 'release.yml', secrets: secrets(), actor: `ann'$(touch /tmp/slipway-e2e-pwned)`,
+  event: 'push', workflow: 'release.yml', secrets: secrets(), actor: `ann'$(touch ${PWNED})`,
   payload: { ref: `refs/tags/${tag}`, ref_type: 'tag', repository: { full_name: 'acme/tiny', name: 'tiny', owner: { login: 'acme' }, default_branch: 'main' }, head_commit: { message: HOSTILE } },
 });
 const builtOn = async (host: Host): Promise<string> => (await host.run('cat /srv/tiny/current/built')).stdout;
@@ -78,7 +81,7 @@ describe('a tag', () => {
       'evidence-1-plan', 'evidence-2-build', 'evidence-3-preflight-production', 'evidence-3-preflight-staging', 'evidence-4-staging', 'evidence-6-gate', 'evidence-7-production', 'release', 'report',
     ]);
     expect(reportOf(run)).toContain('v1.0.0-&#39;&quot;$(touch${IFS}');
-    expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
+    expect(existsSync(PWNED)).toBe(false);
     for (const artifact of Object.values(run.artifacts)) {
       for (const file of readdirSync(artifact)) expect(readFileSync(join(artifact, file), 'latin1')).not.toContain('PRIVATE KEY');
     }
@@ -123,8 +126,8 @@ describe('a rollback by hand', () => {
     if (process.env['SLIPWAY_TEST_TRACE'] !== undefined) process.stderr.write(run.log);
     expect(run.code).toBe(0);
     expect(await builtOn(staging)).not.toBe(bad);
-    expect((await staging.run('cat /srv/tiny/.slipway/journal')).stdout).toContain('touch /tmp/slipway-e2e-pwned');
-    expect(existsSync('/tmp/slipway-e2e-pwned')).toBe(false);
+    expect((await staging.run('cat /srv/tiny/.slipway/journal')).stdout).toContain(`touch ${PWNED}`);
+    expect(existsSync(PWNED)).toBe(false);
     expect(reportOf(run)).toContain('&quot;bad&quot;');
   }, 600_000);
 });

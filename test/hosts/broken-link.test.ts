@@ -39,9 +39,9 @@ async function deploysAgain(): Promise<void> {
 
 describe('a link that breaks while the release is sent', () => {
   test.each([
-    ['reset', 20_000],
+    ['reset', 40_000],
     // Three unanswered signs of life, two seconds apart.
-    ['silent', 30_000],
+    ['silent', 40_000],
   ] as const)('(%s) ends the run red in time, and the next one through a healthy link succeeds', async (cut, limit) => {
     const link = await linkTo(host, { cutAfterBytes: 1_500_000, cut });
     try {

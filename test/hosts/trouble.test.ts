@@ -146,7 +146,7 @@ describe('an app that dies five seconds after it was healthy', () => {
     const ran = await deploy({ 'dies-after': '5' });
     expect(ran).toMatchObject({ code: 0, outputs: { switched: 'true' } });
     await sleep(6_000);
-    await until(async () => (await faults.facts()).current === good, 15_000);
+    await until(async () => (await faults.facts()).current === good, 60_000);
     await faults.settled();
     const facts = await faults.facts();
     expectAgrees(facts);
@@ -230,8 +230,8 @@ globalThis.Date = class extends Real {
 test('an app slower than its limit stays unswitched; over a slow link the limit is the host’s own', async () => {
   const slow = await linkTo(faults.host, { delay: 400 });
   try {
-    await faults.work.configure({ 'environments.production.hosts.0.address': slow.address, 'services.web.health.within': '2s' });
-    await expectUnswitched(await deploy({ 'starts-after': '4' }), /::error::[^]*web after \d+ s and \d+ tries: no answer/);
+    await faults.work.configure({ 'environments.production.hosts.0.address': slow.address, 'services.web.health.within': '4s' });
+    await expectUnswitched(await deploy({ 'starts-after': '8' }), /::error::[^]*web after \d+ s and \d+ tries: no answer/);
     const ran = await deploy({ 'starts-after': undefined });
     expect(ran).toMatchObject({ code: 0, outputs: { result: 'success', switched: 'true' } });
   } finally {
