@@ -53,7 +53,12 @@ async function openIssue(context: RunContext, { source, policy }: World, options
     const claim = claimOf(body);
     return login === WRITER && !pull && claim?.release === release && claim.app === opening.app && claim.environment === opening.environment;
   });
-  const found = known.find(({ body }) => claimOf(body)?.digest === digest);
+  // The run may be another one: the same tag with the same content, released again.
+  const isThis = (one: Opening | undefined): boolean => one !== undefined && (['app', 'environment', 'release', 'digest', 'commit'] as const).every((key) => one[key] === opening[key]);
+  const claimed = known.find(({ body }) => isThis(claimOf(body)));
+  const record = claimed === undefined ? undefined : recordsOf(await source.issues.comments(claimed.number)).opening;
+  // Anybody who may edit issues may change what a body claims: by its record it may be about another artefact.
+  const found = record === undefined || isThis(record) ? claimed : undefined;
   if (context.plan) {
     context.outputs.outcome = found === undefined ? `would open ${issueTitle(opening)}` : `${issueTitle(opening)} is issue ${found.number}`;
     return;
@@ -61,7 +66,7 @@ async function openIssue(context: RunContext, { source, policy }: World, options
   const issue = found ?? await source.issues.create(issueTitle(opening), issueBody(about, policy, []));
   context.outputs.issue = issue.number;
   // A run that died after it had opened the issue has left it without its record.
-  if (found === undefined || recordsOf(await source.issues.comments(issue.number)).opening === undefined) {
+  if (found === undefined || record === undefined) {
     await source.issues.comment(issue.number, openingText(opening, policy));
   }
   for (const older of known.filter(({ number }) => number !== issue.number)) {

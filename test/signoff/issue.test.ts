@@ -58,6 +58,19 @@ describe('the go-live issue', () => {
     expect(await verified({ options: { issueNumber: '2', digest: 'ab'.repeat(32) } })).toEqual({ lead: 'missing: fail', qa: 'missing: fail' });
   });
 
+  test('of a tag that was moved is another one, though its content is the same: what was signed is of another commit', async () => {
+    fake.runs[0]!.sha = fake.commit('Moved', 'dora');
+    await open();
+    expect(fake.signOff.issues.map(({ state }) => state)).toEqual(['closed', 'open']);
+  });
+
+  test('whose body somebody has changed to another artefact’s is not taken for its own', async () => {
+    const other = 'ab'.repeat(32);
+    fake.signOff.issues[0]!.body = body().replaceAll(DIGEST, other);
+    await open({ options: { digest: other } });
+    expect(await verified({ options: { issueNumber: '2', digest: other } })).toEqual({ lead: 'missing: fail', qa: 'missing: fail' });
+  });
+
   test('is not opened while nobody is named who may sign', async () => {
     const { error } = await open({ config: { before: ['lead'] } });
     expect(error?.message).toBe('slipway.yml does not say who may sign for lead');
