@@ -49,8 +49,8 @@ async function copy(from: string, to: string): Promise<void> {
   try {
     await finish('tar', ['--create', '--file', join(folder, 'all.tar'), '--exclude', 'node_modules', '--directory', from, '.']);
     await desk.run(`install -d -o deploy -g deploy ${to}`);
-    await docker(['cp', join(folder, 'all.tar'), `${desk.container}:/tmp/all.tar`]);
-    await desk.run(`tar --extract --file /tmp/all.tar --directory ${to} && chown -R deploy:deploy ${to} && rm /tmp/all.tar`);
+    await docker(['cp', join(folder, 'all.tar'), `${desk.container}:/root/all.tar`]);
+    await desk.run(`tar --extract --file /root/all.tar --directory ${to} && chown -R deploy:deploy ${to} && rm /root/all.tar`);
   } finally {
     await rm(folder, { recursive: true });
   }
