@@ -132,6 +132,17 @@ describe('a firewall that', () => {
     expect(await state()).toBe(before);
   }, 30_000);
 
+  test('would come behind a rule that decides all is not begun, and one that loads its rules at each start beside it neither', async () => {
+    await must('iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited');
+    const behind = await run({ steps: ['firewall'], plan: true });
+    await must('iptables -D INPUT -j REJECT --reject-with icmp-host-prohibited; iptables -D INPUT -p tcp --dport 22 -j ACCEPT');
+    expect(`${behind.error.message}${behind.said}`).toMatch(/asked before its rules and decides all: iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited/);
+    await must('printf "[Unit]\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n" >/etc/systemd/system/netfilter-persistent.service && systemctl enable --quiet netfilter-persistent.service');
+    const beside = await run({ steps: ['firewall'], plan: true });
+    await must('systemctl disable --quiet netfilter-persistent.service && rm /etc/systemd/system/netfilter-persistent.service && systemctl daemon-reload');
+    expect(`${beside.error.message}${beside.said}`).toMatch(/netfilter-persistent\.service loads rules of its own at each start/);
+  }, 30_000);
+
   test('was applied when the host went down is not there after the start', async () => {
     const before = await state();
     const ran = await run({ steps: ['firewall'], harden: { 'undo-within': '10m' }, vanish: true });
@@ -196,6 +207,15 @@ systemctl daemon-reload; touch /root/once`);
     expect((await run({ steps: ['sshd'] })).changed).toEqual([]);
   }, 30_000);
 });
+
+test('bans of the team that are stricter stay so', async () => {
+  await must('printf "[sshd]\nbantime = 1d\n" >/etc/fail2ban/jail.d/team.local');
+  const { said } = await run({ steps: ['ban'], plan: true });
+  await must('rm /etc/fail2ban/jail.d/team.local');
+  const jail = /\[sshd\][^[]*/.exec(said)?.[0] ?? '';
+  expect(jail).toMatch(/maxretry = 5/);
+  expect(jail).not.toMatch(/bantime/);
+}, 30_000);
 
 test('bans run with the address of the run among those that are never banned; files with secrets are closed; then nothing is left to change', async () => {
   await must('install -d /srv/tiny/shared && echo KEY=1 > /srv/tiny/shared/.env && chmod 0644 /srv/tiny/shared/.env');

@@ -111,6 +111,15 @@ unread() {
   return 1
 }
 
+# with_passwords: who may log in with a password all the same, by a Match block of the team's.
+with_passwords() {
+  some=''
+  for person in $(passwd -S -a 2>/dev/null | awk '$2 == "P" { print $1 }' | head -n 20); do
+    if sshd_makes "$person" 2>/dev/null | grep -qx 'passwordauthentication yes'; then some="$some $person"; fi
+  done
+  if [ -n "$some" ]; then printf '; but by a Match block these log in with a password:%s' "$some"; fi
+}
+
 check_sshd() {
   sshd_as_wanted=0
   sshd_file >"$work/sshd"
@@ -148,7 +157,7 @@ check_sshd() {
   done <"$work/sshd"
   [ -z "$refused" ] || return 1
   if [ "$sshd_as_wanted" = 0 ]; then
-    observed="keys only, no root, at most $p_max_auth_tries tries"
+    observed="keys only, no root, at most $p_max_auth_tries tries$(with_passwords)"
     return 0
   fi
   if ! by=$(way_to_root); then
@@ -194,6 +203,15 @@ PY
 }
 # Addresses that the team's own files ignore: ours would hide them.
 ignored_elsewhere() { for file in /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*; do case $file in */slipway.local) : ;; *) sed -n 's/^ignoreip *= *//p' "$file" 2>/dev/null ;; esac; done; }
+# set_elsewhere JAIL KEY: whether a file of the team's has this for the jail or for all: ours would be read after it, and win.
+set_elsewhere() {
+  for file in /etc/fail2ban/jail.local /etc/fail2ban/jail.d/*; do
+    case $file in */slipway.local) continue ;; esac
+    if awk -v jail="[$1]" -v key="$2" '/^\[/ { part = $1 } (part == jail || part == "[DEFAULT]") && $0 ~ "^" key "[ \t]*=" { found = 1 } END { exit !found }' "$file" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+unless_elsewhere() { set_elsewhere "$1" "$2" || printf '%s = %s\n' "$2" "$3"; }
 ban_jails() {
   printf 'sshd\n'
   for log in /var/log/nginx/*error.log; do if [ -e "$log" ]; then printf 'nginx-http-auth\n'; break; fi; done
@@ -209,11 +227,14 @@ ban_file() {
   if has iptables; then action=iptables-multiport every=iptables-allports; else action=nftables-multiport every=nftables-allports; fi
   printf '# Written by slipway server. See docs/hardening.md.\n[DEFAULT]\nignoreip = %s\n' "$(printf '%s' "$ignore" | tr -s ' ')"
   for jail in $(ban_jails); do
-    printf '\n[%s]\nenabled = true\nbanaction = %s\nbanaction_allports = %s\nbantime = 1h\nfindtime = 10m\n' "$jail" "$action" "$every"
+    printf '\n[%s]\nenabled = true\nbanaction = %s\nbanaction_allports = %s\n' "$jail" "$action" "$every"
+    unless_elsewhere "$jail" bantime 1h
+    unless_elsewhere "$jail" findtime 10m
+    if [ "$jail" = sshd ]; then unless_elsewhere sshd maxretry 5; else unless_elsewhere "$jail" maxretry 10; fi
     case $jail in
-      sshd) printf 'backend = systemd\nmaxretry = 5\nport = %s\n' "$(ssh_ports | tr '\n' ',' | sed 's/,$//')" ;;
-      nginx-http-auth) printf 'backend = auto\nmaxretry = 10\nport = http,https\nlogpath = /var/log/nginx/*error.log\n' ;;
-      nginx-botsearch) printf 'backend = auto\nmaxretry = 10\nport = http,https\nlogpath = /var/log/nginx/*access.log\n' ;;
+      sshd) printf 'backend = systemd\nport = %s\n' "$(ssh_ports | tr '\n' ',' | sed 's/,$//')" ;;
+      nginx-http-auth) printf 'backend = auto\nport = http,https\nlogpath = /var/log/nginx/*error.log\n' ;;
+      nginx-botsearch) printf 'backend = auto\nport = http,https\nlogpath = /var/log/nginx/*access.log\n' ;;
     esac
   done
 }

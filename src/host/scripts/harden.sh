@@ -20,6 +20,7 @@ hold() (
   umask 077
   held=$1
   shift
+  [ ! -e "$undo/$held/armed" ] || fail 1 "another run has changed this and not proven it yet: run again in $p_undo_seconds s"
   [ -n "${p_undo_b64:-}" ] || fail 1 'the script that takes a step back was not sent'
   mkdir -p "$undo"
   printf '%s' "$p_undo_b64" | base64 -d >"$undo/script.new"
@@ -45,6 +46,7 @@ Before=ufw.service ssh.socket ssh.service fail2ban.service network-pre.target
 
 [Service]
 Type=oneshot
+TimeoutStartSec=90
 ExecStart=/bin/sh /var/lib/slipway/undo/script all boot
 
 [Install]
@@ -243,6 +245,12 @@ check_firewall() {
     refused='firewalld is at work here, and two firewalls would undo each other: remove it, or set server.harden.firewall to false'
     return 1
   fi
+  for unit in nftables.service netfilter-persistent.service; do
+    if systemctl is-enabled --quiet "$unit" 2>/dev/null; then
+      refused="$unit loads rules of its own at each start, and two firewalls would undo each other: systemctl disable $unit, or set server.harden.firewall to false"
+      return 1
+    fi
+  done
   if [ -z "${p_connection:-}" ]; then
     refused='sshd does not say on which port this login came in (SSH_CONNECTION), so it could not be kept open'
     return 1
@@ -274,13 +282,22 @@ check_firewall() {
   observed="open: $(tr '\n' ' ' <"$work/ports" | sed 's/ $//')${kept:+; rules of your own stay: $kept}"
   grep -qxE 'DEFAULT_OUTPUT_POLICY="?(DROP|REJECT)"?' /etc/default/ufw 2>/dev/null && observed="$observed; what goes out is denied by a setting of your own"
   if systemctl is-active --quiet docker.service 2>/dev/null; then observed="$observed; ports that Docker publishes are open past ufw: publish on 127.0.0.1 what need not be"; fi
+  first=$(asked_first iptables; if [ "$six" = yes ]; then asked_first ip6tables; fi)
+  decides=$(printf '%s\n' "$first" | grep -E -m 1 -- '^ip6?tables -A INPUT -j (ACCEPT|DROP|REJECT)( --reject-with [a-z0-9-]+)?$') || decides=''
+  if [ -n "$decides" ]; then
+    refused="a rule that is not ufw's is asked before its rules and decides all: $decides. Take it away (iptables -D …), and out of what puts it there at each start, or set server.harden.firewall to false"
+    return 1
+  fi
+  if [ -n "$first" ]; then observed="$observed; asked before ufw's rules: $(printf '%s\n' "$first" | tr '\n' ',' | sed 's/,$//; s/,/, /g')"; fi
   return "$closed"
 }
+# asked_first TOOL: rules for what comes in that the kernel asks before ufw's; those of fail2ban belong there.
+asked_first() { "$1" -w 5 -S INPUT 2>/dev/null | sed -n "/-j ufw6\\{0,1\\}-before/q; /-j f2b-/d; s/^-A INPUT/$1 &/p"; }
 # Read from the kernel: ufw's own status only reads its files.
 ufw_runs() {
   grep -qix 'ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null && systemctl is-enabled --quiet ufw.service 2>/dev/null || return 1
-  iptables -w 5 -S INPUT 2>/dev/null | grep -qx -- '-P INPUT DROP' && iptables -w 5 -S ufw-before-input 2>/dev/null | grep -q -- '-j ufw-user-input' || return 1
-  [ "$six" = no ] || { ip6tables -w 5 -S INPUT 2>/dev/null | grep -qx -- '-P INPUT DROP' && ip6tables -w 5 -S ufw6-before-input 2>/dev/null | grep -q -- '-j ufw6-user-input'; }
+  iptables -w 5 -S INPUT 2>/dev/null | grep -qx -- '-P INPUT DROP' && iptables -w 5 -S INPUT | grep -qx -- '-A INPUT -j ufw-before-input' && iptables -w 5 -S ufw-before-input 2>/dev/null | grep -q -- '-j ufw-user-input' || return 1
+  [ "$six" = no ] || { ip6tables -w 5 -S INPUT 2>/dev/null | grep -qx -- '-P INPUT DROP' && ip6tables -w 5 -S INPUT | grep -qx -- '-A INPUT -j ufw6-before-input' && ip6tables -w 5 -S ufw6-before-input 2>/dev/null | grep -q -- '-j ufw6-user-input'; }
 }
 arm_firewall() {
   install_packages ufw

@@ -79,7 +79,7 @@ as_user() {
   runuser -u "$person" -- "$@"
 }
 # keys_of PERSON: the keys that are wanted, a line each: type, space, base64.
-deploy_keys() { printf '%s' "${p_keys_b64:-}" | base64 -d | awk 'NF >= 2 { print $1 " " $2 }'; }
+deploy_keys() { printf '%s' "${p_keys_b64:-}" | base64 -d | awk 'NF >= 2 { key = $1 " " $2; if (!seen[key]++) print key }'; }
 admin_keys() { printf '%s' "${p_admins_b64:-}" | base64 -d | awk -v person="$1" '$1 == person { print $2 " " $3 }'; }
 admin_names() { printf '%s' "${p_admins_b64:-}" | base64 -d | awk 'NF { print $1 }' | sort -u; }
 
@@ -92,6 +92,24 @@ lacks_keys() {
   done
 }
 
+# cannot_enter PERSON: what keeps sshd from letting in an account that was there before, whatever its keys; sets `refused`.
+cannot_enter() {
+  expires=$(getent shadow "$1" | cut -d: -f8) || expires=''
+  if [ -n "$expires" ] && [ "$expires" -le $(($(date +%s) / 86400)) ]; then
+    refused="the account $1 has expired: chage -E -1 $1, or name another user"
+  elif [ ! -d "$home" ]; then
+    refused="$1 has no home folder, $home is not there: mkhomedir_helper $1"
+  else
+    case "$(stat -L -c '%A %G' "$home")" in
+      ????????w*) refused="everybody may write to $home, so sshd takes no key of $1: chmod go-w $home" ;;
+      ?????w*" $1") : ;; # a group of one's own
+      ?????w*) refused="a group may write to $home, so sshd takes no key of $1: chmod g-w $home" ;;
+      *) return 1 ;;
+    esac
+    [ -n "$refused" ]
+  fi
+}
+
 # check_login PERSON KEYS-FILE: the account, its folder for keys, its keys.
 check_login() {
   good=0
@@ -101,6 +119,7 @@ check_login() {
     return 1
   fi
   home=$(home_of "$1")
+  if cannot_enter "$1"; then return 1; fi
   shell=$(getent passwd "$1" | cut -d: -f7)
   case $shell in */nologin | */false | '') good=1; printf -- '- shell of %s: %s\n+ shell of %s: /bin/bash\n' "$1" "${shell:-none}" "$1" ;; esac
   if [ "$(passwd -S "$1" 2>/dev/null | cut -d ' ' -f 2)" = NP ]; then

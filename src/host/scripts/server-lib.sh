@@ -51,10 +51,8 @@ differs() {
 put_file() {
   mkdir -p "${1%/*}"
   new=$(mktemp "${1%/*}/.slipway.XXXXXX")
-  cat >"$new"
-  chmod "$2" "$new"
-  chown "${3:-root:root}" "$new"
-  mv -f "$new" "$1"
+  # A full disk leaves no half behind.
+  { cat >"$new" && chmod "$2" "$new" && chown "${3:-root:root}" "$new" && mv -f "$new" "$1"; } || { rm -f "$new"; return 1; }
 }
 
 has_package() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
@@ -67,8 +65,30 @@ lacks_packages() {
   for package in $lacking; do printf '+ package %s\n' "$package"; done
 }
 
-# install_packages NAME…: those that are lacking. Lists are fetched once an hour; another apt is waited for. No question is asked,
-# no configuration file of the team's is overwritten.
+# apt_get ARGUMENT…: with a lock that another apt holds (a new machine updates itself) it waits, says so, and gives up after ten
+# minutes. apt's own waiting is silent, and not for the lock of its lists.
+apt_get() {
+  waited=0
+  while :; do
+    { code=0; apt-get -qq -o Acquire::Retries=3 "$@" 2>&1 || code=$?; echo "$code" >"$work/apt-code"; } | tee "$work/apt-said" | sed -u '/Could not get lock/d; /Unable to lock/d; /Unable to acquire/d'
+    code=$(cat "$work/apt-code")
+    if [ "$code" = 0 ] || ! grep -q 'Could not get lock' "$work/apt-said" || [ "$waited" -ge 600 ]; then break; fi
+    if [ "$waited" = 0 ]; then sed -n 's/^E: \(Could not get lock .*\)/waiting, ten minutes at most: \1/p' "$work/apt-said"; fi
+    sleep 2
+    waited=$((waited + 2))
+  done
+  [ "$code" != 0 ] || return 0
+  # What was fetched of the lists is not trusted: the mirror or the DNS may have been away, which `update` calls a success.
+  rm -f /var/lib/slipway/apt-updated
+  grep 'Could not get lock' "$work/apt-said" || :
+  if grep -q 'remove is disabled' "$work/apt-said"; then
+    echo 'a package that is asked for would have others removed, and that is yours to decide: remove them yourself, or leave the step out'
+  fi
+  return 1
+}
+
+# install_packages NAME…: those that are lacking. Lists are fetched once an hour. No question is asked, no configuration file of the
+# team's is overwritten, and no package of theirs removed.
 install_packages() {
   wanted=''
   for package in "$@"; do has_package "$package" || wanted="$wanted $package"; done
@@ -76,11 +96,11 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
   # A mark of our own: the lists themselves are as old as they are on the mirror.
   if [ -z "$(find /var/lib/slipway/apt-updated -mmin -60 2>/dev/null)" ]; then
-    apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+    apt_get update
     touch /var/lib/slipway/apt-updated
   fi
   # shellcheck disable=SC2086
-  apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends install $wanted
+  apt_get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends --no-remove install $wanted
 }
 
 # unit_on UNIT: whether it is enabled and runs; prints what is not so.
