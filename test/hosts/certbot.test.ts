@@ -29,7 +29,8 @@ beforeAll(async () => {
     }),
   ]);
   await narrow();
-}, 240_000);
+  // The bundle may have to be built for it.
+}, 400_000);
 afterAll(async () => {
   await host.stop();
   await work.remove();
@@ -69,8 +70,7 @@ describe('before the first deploy', () => {
     expect(ran.stdout).toMatch(/would put right: the hook that reloads nginx/);
     expect(ran.code).toBe(0);
     expect(await everything()).toBe(before);
-    // The bundle may have to be built for it.
-  }, 180_000);
+  }, 60_000);
 
   test('a stranger on port 80 is named, and the authority is not asked', async () => {
     await host.run('systemd-run --unit stranger python3 -m http.server 80; for _ in $(seq 50); do ss -Hltn sport = :80 | grep -q . && break; sleep 0.1; done');
