@@ -42,8 +42,9 @@ export const SERVER_STEPS: readonly ServerStep[] = [
   { id: 'node', group: 'server', title: 'Node.js', when: ({ config }) => config.server.node !== undefined },
   { id: 'python', group: 'server', title: 'Python with venv', when: ({ config }) => config.server.python },
   { id: 'pm2', group: 'server', title: 'PM2, started at boot, with its logs rotated', when: managedBy('pm2') },
-  { id: 'linger', group: 'server', title: 'Units of the deploy user run without a login' },
+  // Before the user's own systemd begins, which then has the group `docker`.
   { id: 'docker', group: 'server', title: 'Docker with Compose', when: managedBy('compose') },
+  { id: 'linger', group: 'server', title: 'Units of the deploy user run without a login' },
   { id: 'database-clients', group: 'server', title: 'Clients of the databases', when: ({ config }) => Object.keys(config.databases).length > 0 },
   { id: 'certbot', group: 'server', title: 'certbot with its timer', when: (wanted) => hasSite(wanted) && wanted.config.site?.tls !== undefined && wanted.config.site.tls.certificate === undefined },
   { id: 'log-rotation', group: 'server', title: 'Logs are rotated' },

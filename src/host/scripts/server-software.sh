@@ -36,7 +36,14 @@ check_nginx() {
     good=1
     printf -- '- %s (the page of the package, unchanged)\n' "$nginx_default"
   fi
-  if ! tokens_elsewhere; then tokens_text | differs "$nginx_tokens" 0644 || good=1; fi
+  if ! tokens_elsewhere; then
+    tokens_text | differs "$nginx_tokens" 0644 || good=1
+  elif [ -e "$nginx_tokens" ]; then
+    # As after an upgrade to Debian 13, whose nginx.conf says it: nginx does not take it twice.
+    good=1
+    printf -- '- %s (said elsewhere too)\n' "$nginx_tokens"
+    return 1
+  fi
   if ! nginx -t >"$work/nginx" 2>&1; then
     refused="nginx does not take its own configuration: $(grep -F emerg "$work/nginx" | head -n 1 | cut -c 1-300)"
     return 1
@@ -53,6 +60,11 @@ apply_nginx() {
   has nginx || install_packages nginx
   loaded=no
   if plain_default; then rm -f "$nginx_default"; loaded=changed; fi
+  if tokens_elsewhere && [ -e "$nginx_tokens" ]; then
+    rm -f "$nginx_tokens"
+    loaded=changed
+    nginx -t -q
+  fi
   if ! tokens_elsewhere && ! tokens_text | differs "$nginx_tokens" 0644 >/dev/null; then
     tokens_text | put_file "$nginx_tokens" 0644
     loaded=changed
@@ -207,36 +219,69 @@ docker_key=/etc/apt/keyrings/slipway-docker.asc
 docker_fingerprint=9DC858229FC7DD38854AE2D88D81803C0EBFCD88
 docker_packages() {
   case $system_id:$system_version in
-    debian:12) if has_package docker.io; then printf 'docker.io docker-compose-plugin'; else printf 'docker-ce docker-ce-cli containerd.io docker-compose-plugin'; fi ;;
+    debian:12) if has_package docker.io; then printf 'docker.io docker-compose-plugin docker-buildx-plugin'; else printf 'docker-ce docker-ce-cli containerd.io docker-compose-plugin docker-buildx-plugin'; fi ;;
     debian:13) printf 'docker.io docker-cli docker-compose' ;;
     *) printf 'docker.io docker-compose-v2' ;;
   esac
+}
+# Whoever has Docker's archive already keeps his own entry: apt takes no second one with another key file.
+docker_archive_known() { grep -rqsF download.docker.com/linux/debian /etc/apt/sources.list /etc/apt/sources.list.d; }
+# lacks_buildx: Compose builds with buildx alone from 2.40.2 on (github.com/docker/compose/pull/13295); Ubuntu only recommends it.
+lacks_buildx() {
+  if docker buildx version >/dev/null 2>&1; then return 1; fi
+  docker compose version --short 2>/dev/null | sed 's/^v//' | awk -F. '{ exit !($1 > 2 || ($1 == 2 && $2 >= 40)) }'
+}
+buildx_package() { if has_package docker-compose-plugin; then printf docker-buildx-plugin; else printf docker-buildx; fi; }
+# The deploy user's own systemd takes a release back by itself: one that began before the user was in the group does not reach Docker.
+late_manager() {
+  if [ "$p_user" = root ] || ! manager=$(systemctl show --value -p MainPID "user@$(id -u "$p_user").service" 2>/dev/null) || [ "${manager:-0}" = 0 ]; then return 1; fi
+  ! sed -n 's/^Groups://p' "/proc/$manager/status" 2>/dev/null | tr -s '[:space:]' '\n' | grep -qx "$(getent group docker | cut -d: -f3)"
+}
+# What of the user's would stop with it.
+runs_there() {
+  # shellcheck disable=SC2016
+  as_user "$p_user" sh -c 'XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user list-units --type=service,scope --state=running --plain --no-legend' 2>/dev/null |
+    awk '$1 != "dbus.service" && $1 != "init.scope" { print $1 }' | one_line
 }
 check_docker() {
   good=0
   if has docker && docker compose version >"$work/compose" 2>&1; then
     observed="$(docker --version | cut -d, -f1), $(head -n 1 "$work/compose")"
     unit_on docker.service || good=1
+    if lacks_buildx; then
+      good=1
+      printf '+ package %s\n' "$(buildx_package)"
+    fi
   else
     good=1
     # shellcheck disable=SC2046
     lacks_packages $(docker_packages) || :
-    if [ "$system_id:$system_version" = debian:12 ]; then printf '+ the repository download.docker.com/linux/debian, as Debian 12 has no Compose 2\n'; fi
+    if [ "$system_id:$system_version" = debian:12 ] && ! docker_archive_known; then printf '+ the repository download.docker.com/linux/debian, as Debian 12 has no Compose 2\n'; fi
   fi
   if [ "$p_user" != root ] && ! in_group "$p_user" docker; then
     good=1
     printf '+ %s in group docker, which is as much as root\n' "$p_user"
+  elif [ "$good" = 0 ] && late_manager; then
+    running=$(runs_there)
+    if [ -n "$running" ]; then
+      observed="$observed; the systemd of $p_user is older than its group docker, and runs $running: restart the server once"
+    else
+      good=1
+      printf '+ the systemd of %s begins anew, to be in group docker\n' "$p_user"
+    fi
   fi
   return "$good"
 }
 apply_docker() {
   if ! has docker || ! docker compose version >/dev/null 2>&1; then
-    if [ "$system_id:$system_version" = debian:12 ]; then docker_repository; fi
+    if [ "$system_id:$system_version" = debian:12 ] && ! docker_archive_known; then docker_repository; fi
     # shellcheck disable=SC2046
     install_packages $(docker_packages)
   fi
+  if lacks_buildx; then install_packages "$(buildx_package)"; fi
   systemctl enable --quiet --now docker.service
   if [ "$p_user" != root ]; then usermod --append --groups docker "$p_user"; fi
+  if late_manager && [ -z "$(runs_there)" ]; then systemctl restart "user@$(id -u "$p_user").service"; fi
 }
 docker_repository() {
   install_packages gnupg
