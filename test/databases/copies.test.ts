@@ -105,7 +105,7 @@ describe('a copy in S3', () => {
     // The AWS CLI may be in a venv that is on nobody's PATH.
     useAws('exec "$aws" "$@"');
     expect(moto.aws('s3', 'mb', 's3://acme-backups').status).toBe(0);
-  }, 180_000);
+  }, 500_000);
   afterAll(() => moto?.stop());
 
   /** Puts a program called `aws` in front of the real one, which it knows as $aws. */

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.js';
 
@@ -44,19 +44,21 @@ export async function startMoto(keys: { readonly id: string; readonly secret: st
   };
 }
 
-/** A venv knows its own place, so it is not made elsewhere and moved: a file says that it is whole. */
+/** A venv knows its own place, so it is not made elsewhere and moved: a file says that it is whole. Two at once make it once. */
+const INSTALL = `set -e
+venv=$1; shift
+if [ -e "$venv/whole" ]; then exit 0; fi
+rm -rf "$venv"
+python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile "$@"
+: >"$venv/whole"`;
+
 function install(): string | undefined {
-  const whole = join(VENV, 'whole');
-  if (existsSync(whole)) return undefined;
-  rmSync(VENV, { recursive: true, force: true });
-  mkdirSync(VENV, { recursive: true });
+  if (existsSync(join(VENV, 'whole'))) return undefined;
+  mkdirSync(dirname(VENV), { recursive: true });
   const packages = ['moto[s3]', 'flask', 'flask-cors', ...(hasAws() ? [] : ['awscli'])];
-  for (const [program, ...args] of [['python3', '-m', 'venv', VENV], [join(VENV, 'bin/pip'), 'install', '--quiet', '--disable-pip-version-check', '--no-compile', ...packages]]) {
-    const { status, stderr } = spawnSync(program!, args, { timeout: 120_000, encoding: 'utf8' });
-    if (status !== 0) return `moto cannot be had: ${stderr.trim().split('\n').at(-1) ?? ''}`;
-  }
-  writeFileSync(whole, '');
-  return undefined;
+  const { status, stderr, error } = spawnSync('flock', [`${VENV}.lock`, 'sh', '-c', INSTALL, 'install', VENV, ...packages], { timeout: 400_000, encoding: 'utf8' });
+  return status === 0 ? undefined : `moto cannot be had: ${error?.message ?? stderr.trim().split('\n').at(-1) ?? ''}`;
 }
 
 /** Debian's, or whoever's: what answers to `aws`. */
