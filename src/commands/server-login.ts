@@ -31,6 +31,25 @@ export async function logIn(context: Pick<RunContext, 'credentials' | 'signal' |
   }
 }
 
+/**
+ * Where the login comes from and where it arrived, in sshd's own words (ssh(1), SSH_CONNECTION); sudo would not pass it on.
+ * @throws UserError when the key may run nothing but a command of its own, which in images of clouds names the user to take
+ *   (https://cloudinit.readthedocs.io/en/latest/reference/modules.html, disable_root_opts).
+ */
+export async function cameIn(connection: Pick<Connection, 'name' | 'user' | 'exec'>): Promise<string> {
+  const { code, stdout } = await connection.exec('printf %s "${SSH_CONNECTION:-}"', [], { label: 'ssh connection' });
+  if (code !== 0) {
+    const said = stdout.trim();
+    const instead = /log ?in as the user "([a-z_][a-z0-9_-]*)"/i.exec(said)?.[1];
+    throw new UserError(`${connection.name}: the key lets ${connection.user} in, but runs no command (exit code ${code})${said === '' ? '' : `. The host says: ${said.slice(0, 300)}`}`, {
+      remedy: instead === undefined
+        ? `Is the key bound to a command (\`command="…"\` in authorized_keys), or the shell of ${connection.user} none? Log in as somebody with sudo: \`--login <user>\`.`
+        : `This image has a user for that: \`--login ${instead}\` (input \`login\`), with the deploy user's key named below \`server.keys\`.`,
+    });
+  }
+  return /^[0-9A-Fa-f:.%a-z]+ \d+ [0-9A-Fa-f:.%a-z]+ \d+$/.test(stdout) ? stdout : '';
+}
+
 /** `user` or `user:port`. */
 function readLogin(login: string): { user: string; port?: number } {
   const match = /^([a-z_][a-z0-9_.-]*)(?::([0-9]{1,5}))?$/.exec(login);

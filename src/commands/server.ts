@@ -16,7 +16,7 @@ import { SshError } from '../ssh/errors.js';
 import type { Connection } from '../ssh/types.js';
 import { closeRisky } from './harden.js';
 import { backupTimers } from './server-backups.js';
-import { logIn } from './server-login.js';
+import { cameIn, logIn } from './server-login.js';
 import type { RunContext } from './run-context.js';
 
 /** What `server` may be told beside the configuration. */
@@ -69,12 +69,6 @@ async function prepare(context: RunContext, host: HostConfig, { login }: ServerO
   const connection = await logIn(context, host, login);
   const parameters = serverParameters(wanted, { environment: environmentName, root: environment.root, deployKeys, connection: await cameIn(connection) });
   return { name: host.name, host, connection, steps, parameters };
-}
-
-/** Where the login comes from and where it arrived, in sshd's own words (ssh(1), SSH_CONNECTION); sudo would not pass it on. */
-async function cameIn(connection: Connection): Promise<string> {
-  const { stdout } = await connection.exec('printf %s "${SSH_CONNECTION:-}"', [], { label: 'ssh connection' });
-  return /^[0-9A-Fa-f:.%a-z]+ \d+ [0-9A-Fa-f:.%a-z]+ \d+$/.test(stdout) ? stdout : '';
 }
 
 /** The public half of the key that the run logs in with. An agent's key is not known: then `server.keys` must name one. */
