@@ -148,6 +148,19 @@ describe('a backup of PostgreSQL', () => {
   }, 60_000);
 });
 
+test('an archive that is newer than the clients here is not called bad for that: what is missing is named', async () => {
+  const newer = '20200101-000000';
+  await host.run(
+    `cd ${BACKUPS} && cp -r ${first} ${newer} && cd ${newer} && zstd -qd <archive >/tmp/dump && printf '\\143' | dd of=/tmp/dump bs=1 seek=6 conv=notrunc status=none && zstd -q </tmp/dump >archive &&
+    sed -i "s/^sum\t.*/sum\t$(sha256sum <archive | cut -d ' ' -f 1)/; s/^stored\t.*/stored\t$(wc -c <archive)/" manifest`, { user: 'deploy' },
+  );
+  const ran = await backup({ do: 'verify', id: newer });
+  const left = (await host.run(`ls ${BACKUPS}/${newer}; rm -r ${BACKUPS}/${newer}`)).stdout;
+  expect(ran).toMatchObject({ code: 1 });
+  expect(ran.log).toContain('a newer PostgreSQL has made the dump than the clients here can read (15)');
+  expect(left).not.toMatch(/^bad$/m);
+}, 60_000);
+
 describe('killed with -9', () => {
   test.each([
     ['the session with the snapshot', 'create', 'pg_dump -Fc', 'its psql'],
