@@ -9,7 +9,8 @@ const common = {
 };
 
 export default {
-  testTimeout: 30_000,
+  // Against hanging alone: beside others on a slow machine a test may take ten times as long as by itself.
+  testTimeout: 120_000,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['<rootDir>/test/hosts/', '<rootDir>/test/e2e/', '/node_modules/'] },
     { ...common, displayName: 'hosts', testMatch: ['<rootDir>/test/hosts/**/*.test.ts', '<rootDir>/test/e2e/**/*.test.ts'] },

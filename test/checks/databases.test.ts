@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -55,7 +55,6 @@ describe('the ports that must be closed', () => {
 
 const has = (tool: string): boolean => { try { execFileSync('sh', ['-c', `command -v ${tool}`]); return true; } catch { return false; } };
 const missing = ['sqlite3', 'zstd'].filter((tool) => !has(tool));
-jest.setTimeout(60_000);
 
 test('the tools of backups are here', () => {
   if (missing.length > 0) process.stderr.write(`${missing.join(', ')} missing: the tests of preflight on databases did not run (Debian: apt-get install sqlite3 zstd).\n`);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { deploy } from '../../src/commands/deploy.js';
 import { rollback, type RollbackOptions } from '../../src/commands/rollback.js';
 import { type RunContext } from '../../src/commands/run-context.js';
@@ -17,7 +17,6 @@ import { startEmbeddedHost, type EmbeddedHost } from '../support/embedded-host.j
 const ROOT = '/srv/slipway-data-test';
 const present = ((): boolean => { try { execFileSync('sh', ['-c', 'command -v sqlite3 && command -v zstd && command -v age-keygen']); return true; } catch { return false; } })();
 
-jest.setTimeout(60_000);
 let servers: EmbeddedHost[];
 let workspace: string;
 let log: string[];

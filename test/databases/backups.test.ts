@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, lstat, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
@@ -21,7 +21,6 @@ test('the tools of backups are here', () => {
   expect(missing.length === 0 || process.env['CI'] === undefined).toBe(true);
 });
 
-jest.setTimeout(60_000);
 const PASSPHRASE = `it's a "secret" $phrase`;
 let ground: Ground;
 let host: RemoteHost;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,6 @@ environments: { production: { hosts: [{ address: deploy@203.0.113.10 }] } }
 release: { include: ['.'], shared: [data] }
 databases: { main: { engine: sqlite, path: data/app.db, backup: { compress: none } } }
 `;
-
-jest.setTimeout(60_000);
 
 let ground: Ground;
 let folder: string;

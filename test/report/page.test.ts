@@ -75,7 +75,7 @@ inBrowser(`opens from disk in Chromium at two widths without a request, an error
     await browser.close();
     rmSync(folder, { recursive: true });
   }
-}, 60_000);
+});
 
 test('names hosts in the time line', () => {
   expect(plots.timeline(report().steps, 900)).toContain(HOST);

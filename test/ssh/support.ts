@@ -11,9 +11,9 @@ export async function refusalOf(promise: Promise<unknown>): Promise<SshError> {
   }
 }
 
-/** Waits until `condition` holds; gives up after 20 seconds, before jest's own limit, so that the condition is named. */
+/** Waits until `condition` holds; gives up after a minute, before jest's own limit, so that the condition is named. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!await condition()) {
     if (Date.now() > end) throw new Error(`It never came true: ${condition.toString()}`);
     await new Promise((resolve) => { setTimeout(resolve, 20); });
