@@ -6,14 +6,17 @@ import type { Report, SignOff } from './model.js';
 /** What has to do with data: backups and their proofs, migrations, what was brought back. */
 const DATA = /^(backup\.(create|verify|copy|drill|restore)|(deploy|rollback)\.data\.)/;
 
-/** The sign-offs of the run: of several records of a role the last one. */
+/** The sign-offs of the run: of several records of a role the last one, seen when the first of them that says the same was made. */
 export function signOffsOf(records: readonly Evidence[]): SignOff[] {
   const found = new Map<string, SignOff>();
   for (const { id, status, data = {} } of records) {
     const [, stage] = /^signoff\.(before|after)\./.exec(id) ?? [];
     if (stage === undefined) continue;
     const text = (name: string): string => (typeof data[name] === 'string' ? data[name] : '');
-    found.set(id, { stage, status, role: text('role'), state: text('state'), login: text('login'), seen: text('seen'), comment: text('comment'), digest: text('digest') });
+    const now = { stage, status, role: text('role'), state: text('state'), login: text('login'), seen: text('seen'), comment: text('comment'), digest: text('digest') };
+    const before = found.get(id);
+    const same = before !== undefined && (['state', 'login', 'comment', 'digest'] as const).every((key) => before[key] === now[key]);
+    found.set(id, same ? { ...now, seen: before.seen } : now);
   }
   return [...found.values()];
 }

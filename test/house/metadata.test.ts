@@ -144,6 +144,13 @@ describe('workflows', () => {
     }
   });
 
+  it.each(['release', 'production'])('%s looks at the signatures in the very job that deploys to production: a re-run may begin there', (name) => {
+    const { jobs } = parse(read(`.github/workflows/${name}.yml`)) as { jobs: Record<string, { steps: { uses?: string; with?: Record<string, string> }[] }> };
+    const used = (jobs['production']?.steps ?? []).map(({ uses = '', with: inputs = {} }) => `${uses} ${inputs['stage'] ?? ''} ${inputs['role'] ?? ''}`.trim());
+    expect(used).toContain('$/actions/signoff before');
+    expect(used.indexOf('$/actions/signoff before')).toBeLessThan(used.indexOf('$/actions/deploy'));
+  });
+
   it('of a release keeps the right to vouch for a build away from what runs in the build', () => {
     const { jobs } = parse(read('.github/workflows/release.yml')) as { jobs: Record<string, { permissions: object; steps: { uses?: string; run?: string }[] }> };
     for (const { permissions, steps } of Object.values(jobs)) {

@@ -73,6 +73,13 @@ describe('what is made of them', () => {
   });
 });
 
+test('a sign-off is seen when the job of its role saw it, not when later jobs looked again', () => {
+  const signed = (seen: string, rest = {}): Parameters<typeof record>[2] => ({ subject: 'qa', data: { role: 'qa', state: 'approved', login: 'ann', seen, comment: '', digest: 'f', ...rest } });
+  const seen = (...records: ReturnType<typeof record>[]): string[] => report(records).signOffs.map((one) => `${one.login} ${one.seen}`);
+  expect(seen(record('signoff.before.qa', 1, signed('12:00')), record('signoff.before.qa', 600, signed('12:10')))).toEqual(['ann 12:00']);
+  expect(seen(record('signoff.before.qa', 1, signed('12:00', { state: 'missing', login: '' })), record('signoff.before.qa', 600, signed('12:10')))).toEqual(['ann 12:10']);
+});
+
 test('a wait of hours does not press the rest of the time line together', () => {
   const span = (from: number, to: number) => ({ lane: 'a', label: '', status: 'pass' as const, from, to });
   const scale = scaleOf([span(0, 10_000), span(7_200_000, 7_210_000)]);
