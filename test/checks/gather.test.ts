@@ -266,7 +266,7 @@ describe('a process of the team', () => {
   });
 
   it('rejects when there is no such program', async () => {
-    await expect(runProcess('no-such-program', [], { cwd, env })).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(runProcess(join(folder, 'no-such-program'), [], { cwd, env })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('keeps only the end of endless output', async () => {
