@@ -164,10 +164,12 @@ if (missing.length === 0) describe('preflight of a database on its host', () => 
       await store.drill(id, { probes: ['SELECT 0'] }).catch(() => undefined);
       expect(await verdicts(sqlite())).toEqual([expect.stringMatching(/^fail drill-result: .*the probe is not true/)]);
       await rm(join(place, id, 'drilled'));
-      await mkdir(join(place, '29991231-000000'));
-      await writeFile(join(place, '29991231-000000/bad'), 'the dump has shrunk\n');
-      expect(await verdicts(sqlite())).toEqual(['fail backup-good: 29991231-000000: the dump has shrunk']);
-      await rm(join(place, '29991231-000000'), { recursive: true });
+      // Newer than the other, and not so far in the future that its clock was wrong.
+      const newer = new Date(Date.now() + 30_000).toISOString().replaceAll(/[-:]|\..*/g, '').replace('T', '-');
+      await mkdir(join(place, newer));
+      await writeFile(join(place, newer, 'bad'), 'the dump has shrunk\n');
+      expect(await verdicts(sqlite())).toEqual([`fail backup-good: ${newer}: the dump has shrunk`]);
+      await rm(join(place, newer), { recursive: true });
       await truncate(join(place, id, 'archive'), 10);
       expect(await verdicts(sqlite())).toEqual([expect.stringMatching(/^fail backup-good: .*10 bytes instead of/)]);
       await writeFile(join(place, 'restoring'), `id\t${id}\nsafety\t20260101-000000\n`);
