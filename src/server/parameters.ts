@@ -34,6 +34,7 @@ export function serverParameters(wanted: Wanted, place: { environment: string; r
     ca: config.site?.tls?.ca ?? '',
     dns_authenticate: config.site?.tls?.dns?.authenticate ?? '',
     dns_clean_up: config.site?.tls?.dns?.cleanUp ?? '',
+    domains: config.site?.domains.join(' ') ?? '',
     tls_mode: config.site?.tls?.mode ?? '',
     packages: server.packages.join(' '),
     folders: server.folders.join(' '),

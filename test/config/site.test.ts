@@ -29,6 +29,18 @@ function mistakes(text: string): string[] {
   return [];
 }
 
+test.each([
+  ['shop.example.com', []], ['a-1.example.com', []],
+  ['Shop.example.com', ['must be a host name in lower case (as the DNS has it: shop.example.com), is `Shop.example.com`']],
+  ['bücher.example.com', ['must be a host name in lower case (as the DNS has it: xn--bcher-kva.example.com), is `bücher.example.com`']],
+  ['"*.example.com"', ['must be a host name in lower case (a wildcard is no site: name each host), is `*.example.com`']],
+  ['a..b', ['must be a host name in lower case, is `a..b`']],
+  ['-a.example.com', ['must be a host name in lower case, is `-a.example.com`']],
+  [`${'a'.repeat(64)}.example.com`, [`must be a host name in lower case, is \`${'a'.repeat(64)}.example.com\``]],
+])('the domain %s', (name, complaints) => {
+  expect(mistakes(file(`{ domains: [${name}], routes: { /: web } }`)).map((line) => line.replace(/^site\.domains\.0: /, ''))).toEqual(complaints);
+});
+
 const routes = (text: string, services?: string): string[] => mistakes(file(`{ domains: [a.example.com, b.example.com], routes: ${text} }`, services));
 
 describe('a site', () => {

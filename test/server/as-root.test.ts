@@ -118,3 +118,10 @@ test('a command for the DNS is run as root only while root alone can change it',
     rmSync(folder, { recursive: true });
   }
 });
+
+test("the team's commands for the DNS prove the site's own names and no others", () => {
+  const body = /^for_own_names\(\) \{\n[^]*?^\}/m.exec(scriptText('as-root'))?.[0] ?? '';
+  const taken = (...words: string[]): boolean => spawnSync('sh', ['-c', `domains='shop.example.com www.example.com'\n${body}\nfor_own_names "$@"`, 'sh', ...words]).status === 0;
+  expect(taken('certonly', '--cert-name', 'shop.example.com', '-d', 'shop.example.com', '-d', 'www.example.com')).toBe(true);
+  for (const name of ['*.example.com', 'www.example.com.', 'example.com', '', 'shop.example.com www.example.com.evil']) expect([name, taken('certonly', '-d', 'shop.example.com', '-d', name)]).toEqual([name, false]);
+});

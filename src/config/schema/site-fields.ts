@@ -1,14 +1,23 @@
 import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { text } from './fields.js';
 import { codec } from './section.js';
 
 /** The values of `site:` that end up in nginx's own language: whatever means something there is refused here. */
 
+/** Labels of at most 63 letters, digits and hyphens, 253 characters in all: RFC 1123, section 2.1. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
 /** A name the site answers to. */
-export const domain = text('A host name of the site.', 'www.example.com').regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
-  error: ({ input }) => `must be a host name in lower case, is \`${String(input)}\``,
-});
+export const domain = text('A host name of the site.', 'www.example.com').regex(HOST_NAME, { error: ({ input }) => `must be a host name in lower case${hint(String(input))}, is \`${String(input)}\`` });
+
+/** What people write who mean something that has another form in the DNS. */
+function hint(name: string): string {
+  if (name.startsWith('*.')) return ' (a wildcard is no site: name each host)';
+  const ascii = domainToASCII(name);
+  return HOST_NAME.test(ascii) && ascii !== name ? ` (as the DNS has it: ${ascii})` : '';
+}
 
 /** Paths that Slipway itself answers on every site. */
 const OWN = ['/.slipway', '/.well-known/acme-challenge'];
@@ -33,7 +42,7 @@ export const siteRoute = z.string().refine((key) => routeComplaint(key) === unde
 function routeComplaint(key: string): string | undefined {
   const { host, path } = splitRoute(key);
   if (path === '') return `must begin with / or with a domain and /, is \`${key}\``;
-  if (host !== undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(host)) return `must begin with / or with a host name in lower case and /, is \`${key}\``;
+  if (host !== undefined && !HOST_NAME.test(host)) return `must begin with / or with a host name in lower case and /, is \`${key}\``;
   return pathComplaint(path);
 }
 

@@ -5,7 +5,7 @@
 # Files are read as the user, judged as a copy that the user cannot change any more, and only then put in place.
 #
 # /etc/slipway/as-root.d/<app>-<environment>, written by `slipway server`: user, app, environment, root, service_users, certificate, key, ca,
-# dns_authenticate, dns_clean_up
+# dns_authenticate, dns_clean_up, domains
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
 LC_ALL=C
@@ -218,6 +218,14 @@ hook_command() {
   why=''
 }
 
+# for_own_names ARGUMENT…: the team's commands for the DNS can prove any name of their zones: they do it for this app's alone.
+for_own_names() {
+  asked=''
+  for word in "$@"; do
+    case $asked in -d | --cert-name) case " $domains " in *" $word "*) : ;; *) why="certbot asks for $word, which slipway.yml did not name when an admin last ran \`slipway server\`"; return 1 ;; esac ;; esac
+    asked=$word
+  done
+}
 # No plug-in, hook or folder but those Slipway names: certbot would run them as root.
 certbot_of() {
   case ${1:-} in certonly | renew) : ;; *) return 1 ;; esac
@@ -249,7 +257,8 @@ certbot_of() {
     esac
     takes=''
   done
-  [ -z "$takes" ]
+  [ -z "$takes" ] || return 1
+  case " $* " in *' --manual '*) for_own_names "$@" || return 1 ;; esac
 }
 # make_acme FOLDER: where certbot, as root, puts its answers to the authority. In a folder of the user's it would make folders and
 # give them away, by a path that the user can exchange meanwhile; here the user can add files, and no more (sticky).
@@ -404,7 +413,7 @@ for facts in /etc/slipway/as-root.d/*; do
   if [ ! -f "$facts" ] || [ "$(fact user)" != "$SUDO_USER" ]; then continue; fi
   app=$(fact app) environment=$(fact environment) root=$(fact root) service_users=$(fact service_users)
   certificate=$(fact certificate) key=$(fact key) ca=$(fact ca)
-  dns_authenticate=$(fact dns_authenticate) dns_clean_up=$(fact dns_clean_up)
+  dns_authenticate=$(fact dns_authenticate) dns_clean_up=$(fact dns_clean_up) domains=$(fact domains)
   acme=/var/lib/slipway-acme/$app-$environment
   site=slipway-$app-$environment.conf head_line="# Slipway: $app $environment $root"
   attempt "$@" || :

@@ -103,8 +103,8 @@ way_to_root() {
 # in force, and no way back could tell what was in force before.
 unread() {
   systemctl is-active --quiet ssh.service || return 1
-  read_at=$(systemctl show --property=StateChangeTimestamp --timestamp=unix ssh.service | sed 's/.*@//')
-  case $read_at in '' | *[!0-9]*) return 1 ;; esac
+  said=$(TZ=UTC systemctl show --value --property=StateChangeTimestamp ssh.service)
+  [ -n "$said" ] && read_at=$(date -d "$said" +%s 2>/dev/null) || return 1
   for file in /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; do
     if [ -f "$file" ] && [ "$(stat -c %Z "$file")" -gt "$read_at" ]; then printf '%s' "$file"; return 0; fi
   done

@@ -235,8 +235,8 @@ sudo_rules() {
 gate_text() { printf '%s' "$p_gate_b64" | base64 -d; }
 gate_facts() { printf '/etc/slipway/as-root.d/%s-%s' "$p_app" "$p_environment"; }
 gate_words() {
-  printf 'user=%s\napp=%s\nenvironment=%s\nroot=%s\nservice_users=%s\ncertificate=%s\nkey=%s\nca=%s\ndns_authenticate=%s\ndns_clean_up=%s\n' \
-    "$p_user" "$p_app" "$p_environment" "$p_root" "${p_service_users:-}" "${p_certificate:-}" "${p_key:-}" "${p_ca:-}" "${p_dns_authenticate:-}" "${p_dns_clean_up:-}"
+  printf 'user=%s\napp=%s\nenvironment=%s\nroot=%s\nservice_users=%s\ncertificate=%s\nkey=%s\nca=%s\ndns_authenticate=%s\ndns_clean_up=%s\ndomains=%s\n' \
+    "$p_user" "$p_app" "$p_environment" "$p_root" "${p_service_users:-}" "${p_certificate:-}" "${p_key:-}" "${p_ca:-}" "${p_dns_authenticate:-}" "${p_dns_clean_up:-}" "${p_domains:-}"
 }
 check_sudo() {
   if [ "$p_user" = root ]; then
