@@ -113,6 +113,7 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     ['an empty one', async (archive: string) => { await truncate(archive, 0); }, /its archive is empty/],
     ['one that has grown', async (archive: string) => { await appendFile(archive, 'x'); }, /its archive has grown/],
     ['one that is gone', async (archive: string) => { await rm(archive); }, /its archive is gone/],
+    ['one whose manifest has no number where there must be one', async (archive: string) => { const manifest = join(archive, '../manifest'); await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/^epoch\t.*$/m, 'epoch\tx[$(id)]')); }, /its manifest is damaged: epoch is no number/],
   ])('%s is refused by verify, drill and restore, each saying so, and never counts again', async (_, damage, message) => {
     const store = await data();
     const { id } = await store.create({ why: 'manual' });

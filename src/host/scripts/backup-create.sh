@@ -14,6 +14,7 @@ since=$(ms)
 versions=$(engine_version) || fail 1 "$database cannot be backed up: it does not answer as it should (see above)"
 live=$(engine_size) || fail 1 "the size of $database cannot be read (see above)"
 last=$(newest_good)
+case $(manifest_field "$folder/$last/manifest" size) in *[!0-9]*) last= ;; esac
 
 # Room is asked for first: a disk that is full takes the app down with it. Archives of one database are much alike.
 needed=$live

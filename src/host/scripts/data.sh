@@ -308,6 +308,10 @@ may_open() {
 whole_archive() {
   stored=$(manifest_field "$1/manifest" stored)
   if [ ! -s "$1/manifest" ]; then damage='its manifest is gone'; return 1; fi
+  # A copy may have come from anywhere: what is reckoned with must be a number, as some shells run what else stands there.
+  for field in stored size epoch; do
+    case $(manifest_field "$1/manifest" "$field") in '' | *[!0-9]*) damage="its manifest is damaged: $field is no number"; return 1 ;; esac
+  done
   if [ ! -f "$1/archive" ]; then damage='its archive is gone'; return 1; fi
   found=$(wc -c <"$1/archive")
   if [ "$found" -eq 0 ]; then damage='its archive is empty'; return 1; fi
