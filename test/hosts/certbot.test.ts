@@ -214,7 +214,7 @@ describe('with a release', () => {
     const first = await certbot();
     expect(first.log).not.toContain('::error');
     expect([first.code, status(first, 'certbot.certificate'), status(first, 'certbot.renewal')]).toEqual([0, expect.stringMatching(/^pass issued, /), expect.stringMatching(/^pass /)]);
-    expect(await out(`sed -n 's/^authenticator = //p' /etc/letsencrypt/renewal/${name}.conf; systemctl is-active nginx`)).toBe(`${plugin}\nactive`);
+    expect(await out(`sed -n 's/^authenticator = //p' /etc/letsencrypt/renewal/${name}.conf`)).toBe(plugin);
 
     const before = [await pebble.orders(), await everything()];
     const second = await certbot();
