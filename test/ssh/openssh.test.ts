@@ -33,8 +33,11 @@ if (sshdPresent) describe('against OpenSSH', () => {
     connection = await connect(host, key);
   });
   afterAll(async () => {
-    await connection.close();
-    await server.stop();
+    try {
+      await connection.close();
+    } finally {
+      await server.stop();
+    }
   });
   const hostKeyLine = (type: string) => server.hostKeyLine(type);
 
