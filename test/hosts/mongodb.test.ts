@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inputOf } from '../../src/databases/input.js';
 import { scriptText, type ScriptName } from '../../src/host/script.js';
+import { freePort } from '../support/free-port.js';
 import { type Finished, finish } from './docker.js';
 
 /**
@@ -29,15 +30,6 @@ let server: ChildProcess | undefined;
 let port: number;
 let seen = '';
 let watching: NodeJS.Timeout | undefined;
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port: free } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return free;
-}
 
 const answers = async (): Promise<boolean> => {
   const socket = connect({ port, host: '127.0.0.1' });
@@ -93,7 +85,7 @@ async function look(): Promise<void> {
     for (const name of ['backup-create', 'backup-drill', 'backup-restore', 'backup-rows'] as const) await writeFile(join(root, `${name}.sh`), scriptText(name, 'mongodb'));
     port = await freePort();
     server = spawn('ferretdb', ['-listen', `127.0.0.1:${port}`, '-data', join(root, 'data'), '-set', 'rs0'], { env: { ...env, FERRETDB_USERNAME: 'app', FERRETDB_PASSWORD: PASSWORD }, stdio: 'ignore' });
-    for (const end = Date.now() + 20_000; !(await answers()); ) {
+    for (const end = Date.now() + 120_000; !(await answers()); ) {
       if (Date.now() > end) throw new Error('FerretDB does not start');
       await sleep(50);
     }
