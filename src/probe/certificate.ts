@@ -69,6 +69,7 @@ export function splitPem(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
 }
 
-function oneLine(name: string): string {
-  return name.split('\n').join(', ');
+/** An authority may leave the subject empty, as the names alone count (seen with Debian 13's certbot and pebble): then Node says `undefined`, whatever its types say. */
+function oneLine(name: string | undefined): string {
+  return name?.split('\n').join(', ') ?? 'no name';
 }

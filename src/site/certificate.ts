@@ -22,7 +22,8 @@ export function readChain(pem: string): HostCertificate {
   return {
     names: (own.subjectAltName ?? '').split(', ').flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice('DNS:'.length).toLowerCase()] : [])),
     serial: own.serialNumber,
-    issuer: own.issuer.replaceAll('\n', ', '),
+    // Undefined when it is empty, whatever its type says.
+    issuer: (own.issuer as string | undefined)?.replaceAll('\n', ', ') ?? 'no name',
     validFrom: Date.parse(own.validFrom),
     validTo: Date.parse(own.validTo),
     selfSigned: own.subject === own.issuer && own.verify(own.publicKey),
