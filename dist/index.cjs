@@ -61530,7 +61530,7 @@ function readChain(pem) {
     return {
         names: (own.subjectAltName ?? '').split(', ').flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice('DNS:'.length).toLowerCase()] : [])),
         serial: own.serialNumber,
-        issuer: own.issuer.replaceAll('\n', ', '),
+        issuer: own.issuer?.replaceAll('\n', ', ') ?? 'no name',
         validFrom: Date.parse(own.validFrom),
         validTo: Date.parse(own.validTo),
         selfSigned: own.subject === own.issuer && own.verify(own.publicKey),
@@ -62919,7 +62919,7 @@ function splitPem(text) {
     return text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
 }
 function oneLine(name) {
-    return name.split('\n').join(', ');
+    return name?.split('\n').join(', ') ?? 'no name';
 }
 
 ;// CONCATENATED MODULE: ./build/probe/tls-hello.js
