@@ -42,10 +42,10 @@ afterAll(async () => {
  */
 async function narrow(): Promise<void> {
   await host.run("sed -i '/^deploy /d' /etc/sudoers.d/slipway; rm /etc/systemd/system/logrotate.timer; systemctl daemon-reload");
-  await work.configure({ 'site.tls': { ...SITE.tls, mode: 'dns', dns: DNS } });
+  await work.configure({ 'site.tls': { ...SITE.tls, mode: 'dns', dns: DNS }, 'site.domains': [...SITE.domains, 'dns.example.com'] });
   const made = await runCli(['server', 'production', '--login', 'root', '--identity', work.identity], { workspace: work.folder });
   if (made.code !== 0) throw new Error(`server failed: ${made.stdout}${made.stderr}`);
-  await work.configure({ 'site.tls': SITE.tls });
+  await work.configure({ 'site.tls': SITE.tls, 'site.domains': SITE.domains });
   await host.run('systemctl disable --quiet --now nginx.service certbot.timer');
 }
 
