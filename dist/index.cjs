@@ -77535,6 +77535,9 @@ const escape_ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;',
 function html(text) {
     return stripControls(text).replace(/[&<>"']/g, (character) => escape_ENTITIES[character] ?? character);
 }
+function prose(text) {
+    return html(text).replace(/`([^`\n]+)`/g, '<code>$1</code>');
+}
 function webAddress(text) {
     if (text === undefined || !/^https?:\/\/[^\s"'<>]+$/i.test(text))
         return undefined;
@@ -77650,7 +77653,7 @@ th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
 td.tight{white-space:nowrap}
 table.checks{table-layout:fixed}
 .checks th:nth-child(1){width:96px}.checks th:nth-child(2){width:25%}.checks th:nth-child(3){width:19%}.checks th:nth-child(6){width:76px}
-tr.remedy td{border-bottom:1px solid var(--line);padding-top:0}
+tr.remedy td{border-bottom:1px solid var(--line);padding-top:0;white-space:pre-line}
 tr.open td{border-bottom:0}
 details{margin:8px 0}
 summary{cursor:pointer;color:var(--soft)}
@@ -77799,7 +77802,7 @@ function page_checks(records) {
     }).join('\n')}`;
 }
 function page_check({ id, title, subject, status, expected = '', observed = '', remedy, duration }) {
-    const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${html(remedy)}</td></tr>`;
+    const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${prose(remedy)}</td></tr>`;
     return page_row(['', '', '', 'Expected', 'Observed', 'Time'], [
         `<span class="mark ${status}">${tables_WORDS[status]}</span>`, `${html(title)}<br><code class="soft">${html(id)}</code>`, html(subject), html(expected), html(observed), duration === 0 ? '' : formatDuration(duration),
     ], mend === '' ? '' : 'open') + mend;

@@ -7,6 +7,11 @@ export function html(text: string): string {
   return stripControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
+/** A sentence of ours for HTML: what stands between backticks is code. Whatever else it holds is escaped first. */
+export function prose(text: string): string {
+  return html(text).replace(/`([^`\n]+)`/g, '<code>$1</code>');
+}
+
 /** `text` when it is an address that a browser may be led to; undefined for everything else (`javascript:` …). */
 export function webAddress(text: string | undefined): string | undefined {
   if (text === undefined || !/^https?:\/\/[^\s"'<>]+$/i.test(text)) return undefined;

@@ -34,7 +34,7 @@ th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
 td.tight{white-space:nowrap}
 table.checks{table-layout:fixed}
 .checks th:nth-child(1){width:96px}.checks th:nth-child(2){width:25%}.checks th:nth-child(3){width:19%}.checks th:nth-child(6){width:76px}
-tr.remedy td{border-bottom:1px solid var(--line);padding-top:0}
+tr.remedy td{border-bottom:1px solid var(--line);padding-top:0;white-space:pre-line}
 tr.open td{border-bottom:0}
 details{margin:8px 0}
 summary{cursor:pointer;color:var(--soft)}

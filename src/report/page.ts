@@ -3,7 +3,7 @@ import type { Evidence } from '../evidence/record.js';
 import type { SummaryTable } from '../evidence/summary.js';
 import { byPhase, countsText } from '../evidence/verdict.js';
 import { clock, whenText } from './derive.js';
-import { html, webAddress } from './escape.js';
+import { html, prose, webAddress } from './escape.js';
 import type { HostRelease, Report } from './model.js';
 import { STYLE } from './page-style.js';
 import { resultsOf } from './response-times.js';
@@ -125,7 +125,7 @@ function checks(records: readonly Evidence[]): string {
 }
 
 function check({ id, title, subject, status, expected = '', observed = '', remedy, duration }: Evidence): string {
-  const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${html(remedy)}</td></tr>`;
+  const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${prose(remedy)}</td></tr>`;
   return row(['', '', '', 'Expected', 'Observed', 'Time'], [
     `<span class="mark ${status}">${WORDS[status]}</span>`, `${html(title)}<br><code class="soft">${html(id)}</code>`, html(subject), html(expected), html(observed), duration === 0 ? '' : formatDuration(duration),
   ], mend === '' ? '' : 'open') + mend;

@@ -33,6 +33,11 @@ describe('the page', () => {
     expect(page.slice(at('<h2>Checks')).split('<details>')[0]).not.toContain('deploy.artifact');
   });
 
+  test('shows commands in what is to be done as code, and nothing else of it as markup', () => {
+    const told = renderPage(report([record('deploy.switch', 1, { status: 'fail', remedy: 'Run `slipway unlock "x" <host>`;\nthen <b>again</b>.' })]), plots);
+    expect(told).toContain('<strong>To mend:</strong> Run <code>slipway unlock &quot;x&quot; &lt;host&gt;</code>;\nthen &lt;b&gt;again&lt;/b&gt;.</td>');
+  });
+
   test('draws the time line and the response times for wide and for narrow screens', () => {
     expect(page.match(/<svg /g)).toHaveLength(6);
     expect(page).toContain('r2 (before)');
