@@ -89,7 +89,7 @@ function readRelease(context: RunContext, artifact: Artifact, digest: string | u
 
 function requireDigestForm(digest: string | undefined): void {
   if (digest === undefined || /^[0-9a-f]{12,64}$/.test(digest)) return;
-  throw new UserError(`\`${digest.slice(0, 80)}\` is no digest`, { remedy: 'The input `digest` takes what `build` put out: 64 hex digits, or at least the first 12 of them.' });
+  throw new UserError(`\`${digest.slice(0, 80)}\` is no digest`, { remedy: 'The input `digest` takes what `build` put out: 64 hex digits, or at least the first 12 of them. Where it comes from another job and did not arrive: GitHub leaves out an output that holds the value of a secret, and warns in the job that made it.' });
 }
 
 /** The bits that were tested are the bits that go on. */

@@ -102,11 +102,10 @@ cannot_enter() {
   else
     case "$(stat -L -c '%A %G' "$home")" in
       ????????w*) refused="everybody may write to $home, so sshd takes no key of $1: chmod go-w $home" ;;
-      ?????w*" $1") : ;; # a group of one's own
+      ?????w*" $1") return 1 ;; # a group of one's own
       ?????w*) refused="a group may write to $home, so sshd takes no key of $1: chmod g-w $home" ;;
       *) return 1 ;;
     esac
-    [ -n "$refused" ]
   fi
 }
 
