@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectAgrees, expectNothingLeft } from './agreement.js';
 import { docker } from './docker.js';
@@ -45,15 +46,17 @@ test('a host whose runner and network are gone right after the switch goes back 
   await work.configure({ smoke: [{ name: 'right', get: '/wrong', expect: { text: { contains: ['right'] } } }], 'release.confirm-within': '20s' });
   await work.commit({ text: 'never confirmed' });
   const job = await Job.begin(work.folder, { inputs: work.inputs });
-  let switched = 0;
-  const ran = await job.run('deploy', {
-    onLine: (line, child) => {
-      if (switched !== 0 || !/ {2}\d{8}T\d{6}Z-[0-9a-f]{7} is live {2}\(/.test(line)) return;
-      switched = Date.now();
-      child.kill('SIGKILL');
-    },
-  });
+  // The host stands right behind its switch when the runner dies: no later word of the run can have reached it.
+  await faults.arm('active');
+  let child: ChildProcess | undefined;
+  const running = job.run('deploy', { onLine: (_, process) => (child = process) });
+  await faults.reached(60_000);
+  const switched = Date.now();
+  child?.kill('SIGKILL');
+  const ran = await running;
   expect(ran.code).toBe('SIGKILL');
+  await faults.letGo();
+  await faults.settled();
   await docker(['network', 'disconnect', '--force', 'bridge', host.container]);
   const release = /::group::Stage (\S+)/.exec(ran.log)?.[1] ?? '';
   expect(await faults.facts()).toMatchObject({ current: release, answers: release });
