@@ -1,32 +1,17 @@
 #!/usr/bin/env node
 /**
  * `npm test`: installs what the tests need where it may, then the unit tests, then the tests on real hosts where those can be had. Further arguments go to jest.
- * Without hosts it says how many tests did not run and why; under CI that is a failure.
+ * Without hosts it says how many tests did not run and why; under CI that is a failure. Under CI a file with a failing test is run once
+ * more, alone, and a test that passes then is called flaky. The last line counts the tests of all runs.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { count, counts, jest, root, run } from './jest.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const hosts = join(root, 'test', 'hosts');
 const extra = process.argv.slice(2);
-
-/** Runs a program with the terminal's own output, or with stdout returned; ends this run when a signal ended it. */
-function run(program, args, options = {}) {
-  const result = spawnSync(program, args, { cwd: root, stdio: ['ignore', options.collect ? 'pipe' : 'inherit', options.quiet ? 'ignore' : 'inherit'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...options.env } });
-  if (result.error) {
-    throw result.error;
-  }
-  if (result.signal !== null) {
-    console.error(`${program} was ended by ${result.signal}.`);
-    process.exit(1);
-  }
-  return { code: result.status, output: result.stdout ?? '' };
-}
-
-const jest = (args, options) => run(process.execPath, ['--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js'), ...args], options);
 
 /** How many tests the hosts project has, or those of its files that match: jest loads the files, and the pattern lets none run. */
 function countHostTests(files = extra) {
@@ -89,19 +74,22 @@ const hostsReady = beginHosts();
 const endMongodb = beginMongodb();
 // A pattern of the caller's may match in one project only; that is no failure of the other.
 // Much of their time is waiting: two at a time also on two processors, where jest would take one.
-const unit = jest(['--selectProjects', 'unit', '--maxWorkers', String(Math.max(2, availableParallelism() - 1)), '--passWithNoTests', ...extra]).code;
+const unit = count(['--selectProjects', 'unit', '--maxWorkers', String(Math.max(2, availableParallelism() - 1)), ...extra]);
 
 const prepared = hostsReady();
 let real;
 if (prepared.image === undefined) {
   console.log(`hosts: ${countHostTests()} tests not run: ${prepared.reason}`);
   real = process.env.CI === 'true' ? 1 : 0;
+  counts.failed += real;
   endMongodb();
 } else {
   const cleanup = () => run('bash', [join(hosts, 'cleanup.sh')]);
   cleanup();
   // Two servers at a time are what a small machine bears.
-  real = jest(['--selectProjects', 'hosts', '--maxWorkers', '2', '--passWithNoTests', ...extra], { env: { SLIPWAY_TEST_IMAGE: prepared.image } }).code;
+  real = count(['--selectProjects', 'hosts', '--maxWorkers', '2', ...extra], { SLIPWAY_TEST_IMAGE: prepared.image });
   cleanup();
 }
+for (const name of counts.flaky) console.log(`flaky, passed at the second try: ${name}`);
+console.log(`tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.flaky.length} flaky`);
 process.exit(unit || real);

@@ -76,13 +76,16 @@ export interface Cell {
   readonly fault: Fault;
 }
 
-/** Steps at which no service has been touched: what keeps it running makes no difference there. */
-const BEFORE_SERVICES: ReadonlySet<Step> = new Set<Step>(['lease-taken', 'staging-begun', 'received', 'verified', 'named', 'staged', 'site-put', 'site-loaded', 'confirmed', 'deleted']);
+/** The steps behind which a service was started, stopped or is about to be: only there what keeps it running makes a difference. */
+const WITH_SERVICES: ReadonlySet<Step> = new Set<Step>(['switch-begun', 'service-started', 'slot-healthy', 'renamed', 'active', 'draining', 'retired']);
 
 /** Whether one manager stands for all in a short run: only a deploy's own steps with services are tried with each of them. */
 export function standsForAll(operation: Operation, step: Step): boolean {
-  return operation !== 'deploy' || BEFORE_SERVICES.has(step);
+  return operation !== 'deploy' || !WITH_SERVICES.has(step);
 }
+
+/** The one that stands for all: its cells take half as long as PM2's. */
+const STANDS_FOR_ALL: FaultManager = 'systemd';
 
 /**
  * The cells to try with a manager. All of them take half an hour with each: by default every step of a deploy that concerns
@@ -93,12 +96,11 @@ export function cellsOf(manager: FaultManager, all = process.env['SLIPWAY_FAULTS
   const quick = ['runner', 'link', 'shell'] as const;
   const own = MANAGERS.indexOf(manager);
   let turn = own;
-  let shared = 0;
   let reboots = 0;
   return (Object.keys(OPERATIONS) as Operation[]).flatMap((operation) =>
     OPERATIONS[operation].flatMap((step) => {
       const faults: Fault[] = all ? [...quick] : [quick[turn++ % quick.length] ?? 'runner'];
-      if (!all && standsForAll(operation, step) && shared++ % MANAGERS.length !== own) faults.length = 0;
+      if (!all && standsForAll(operation, step) && manager !== STANDS_FOR_ALL) faults.length = 0;
       if (all || (REBOOTS[operation].includes(step) && reboots++ % MANAGERS.length === own)) faults.push('reboot');
       return faults.map((fault) => ({ operation, step, fault }));
     }),
