@@ -4,7 +4,7 @@ import { servicesOn } from '../config/roles.js';
 import { LETS_ENCRYPT } from '../config/schema/tls.js';
 import type { SiteConfig } from '../config/schema.js';
 import { resolveVariables } from '../config/variables.js';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { onEvery } from '../release/fleet.js';
 import { decide, type Decision } from '../site/certificate.js';
 import { explainFailure } from '../site/certificate-errors.js';
@@ -199,5 +199,5 @@ function throughNginx({ mode }: Place['tls']): boolean {
 
 /** The next run takes away what could not be taken away now; the error that led here says more. */
 function closeAgain({ reporter }: RunContext, { host, member }: Place, how: 'keep' | 'undo'): Promise<void> {
-  return host.close(how).catch((error: unknown) => reporter.warn(`${member.name}: ${error instanceof Error ? error.message : String(error)}`));
+  return host.close(how).catch((error: unknown) => reporter.warn(`${member.name}: ${messageOf(error)}`));
 }

@@ -1,5 +1,5 @@
 import { batches } from '../config/batch.js';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { formatBytes, formatCount, formatDuration } from '../evidence/format.js';
 import { HostError } from '../host/failure.js';
 import type { JournalEvent } from '../host/journal.js';
@@ -96,7 +96,7 @@ async function takeDataBack(context: RunContext, data: DataDeploy, release: stri
     if (closed && context.outputs.outcome !== undefined) context.outputs.outcome += '; the data was brought back, the site is open';
     return said.length === 0 ? cause : new UserError([cause.message, ...said].join('\n'), { cause, ...(cause.remedy === undefined ? {} : { remedy: cause.remedy }) });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return new UserError(`${cause.message}\nTHE DATA COULD NOT BE BROUGHT BACK, and the site stays closed: ${why}`, { cause: error, remedy: `Look at the host now; the next deploy or rollback of ${context.environmentName} tries again.` });
   }
 }
@@ -109,7 +109,7 @@ async function undo(context: RunContext, members: readonly Member[], release: st
   const event: JournalEvent = { event: 'undone', release, at: context.now().toISOString(), found: 'its deploy failed before the switch' };
   await Promise.all(
     members.map(({ name, host }) =>
-      host.finish([event], [release]).catch((error: unknown) => context.reporter.debug(`${name}: not undone: ${error instanceof Error ? error.message : String(error)}`)),
+      host.finish([event], [release]).catch((error: unknown) => context.reporter.debug(`${name}: not undone: ${messageOf(error)}`)),
     ),
   );
 }

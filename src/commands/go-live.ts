@@ -1,4 +1,4 @@
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { deploy, deployTo } from './deploy.js';
 import { holdingFleet } from './fleet-session.js';
 import { preflight } from './preflight.js';
@@ -58,7 +58,7 @@ async function goBack(context: RunContext, session: Parameters<typeof rollbackOn
   try {
     await rollbackOn({ ...context, phase: 'rollback' }, session, { reason: cause.message.replace(/\s+/g, ' ').slice(0, 200) });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const { release: reached = '', switched } = context.outputs;
     restore();
     context.outputs.release = release;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import type { ServerStep } from '../server/steps.js';
 import { connect } from '../ssh/connect.js';
 import { SshError, type SshErrorKind } from '../ssh/errors.js';
@@ -63,7 +63,7 @@ async function proveRisky(context: RunContext, host: Preparation, step: ServerSt
       context.reporter.warn(`${host.name}: ${step.title} (${step.id}) was not proven; the host takes it back by itself within ${inSeconds(undoWithin(context))}.`);
       throw error;
     }
-    throw await takenBack(context, host, step, run, before, error instanceof Error ? error.message : String(error), applied);
+    throw await takenBack(context, host, step, run, before, messageOf(error), applied);
   } finally {
     await closeAll(fresh);
   }
@@ -172,7 +172,7 @@ async function takeBack(context: RunContext, host: Preparation, step: ServerStep
     const how = atOnce ? 'taken back at once over the connection that still stood' : `the host took it back by itself within ${inSeconds(limit)}`;
     return new UserError(`${failed}\nThe host is as before: ${how}, and a new login works.`, { remedy: NEXT[step.id] ?? byHand });
   } catch (error) {
-    return new UserError(`${failed}\nThe host is NOT known to be as before: ${error instanceof Error ? error.message : String(error)}`, { cause: error, remedy: byHand });
+    return new UserError(`${failed}\nThe host is NOT known to be as before: ${messageOf(error)}`, { cause: error, remedy: byHand });
   } finally {
     if (connection !== undefined) await closeAll([connection]);
   }

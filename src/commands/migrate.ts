@@ -1,5 +1,5 @@
 import type { Backup } from '../databases/host-data.js';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import type { Member } from '../release/fleet.js';
 import { savedByDeploy, saveData } from './data-backup.js';
 import { runDataCommand, schemaVersion } from './data-command.js';
@@ -182,7 +182,7 @@ export class DataDeploy {
       if (this.#closed) said.push(...(await this.takeBack(release)), `the site is open again${live === '' ? '' : `, ${live} serves`}`);
       else if (failing !== undefined) said.push(...(await this.#leaveOpen(release, failing)));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const hint = failing?.backup === undefined ? '' : ` The backup from before is ${failing.backup.id}: slipway backup restore ${context.environmentName} --database ${failing.place.name} --id ${failing.backup.id}`;
       return new UserError([cause.message, ...said, `THE DATA COULD NOT BE PUT RIGHT: ${why}`].join('\n'), { cause: error, remedy: `Look at the data now; the next run tries again.${hint}` });
     }

@@ -1,4 +1,4 @@
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { sayActivation } from './say-activation.js';
 import { recorded, type RunContext } from './run-context.js';
@@ -21,7 +21,7 @@ export async function pause(context: RunContext, members: readonly Member[], why
       ),
     );
   } catch (error) {
-    await resume(context, members).catch((again: unknown) => context.reporter.warn(again instanceof Error ? again.message : String(again)));
+    await resume(context, members).catch((again: unknown) => context.reporter.warn(messageOf(again)));
     throw error;
   }
 }

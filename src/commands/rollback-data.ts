@@ -1,5 +1,5 @@
 import type { Backup } from '../databases/host-data.js';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { renderColumns } from '../evidence/columns.js';
 import type { DataRecord } from '../host/journal.js';
 import type { Member } from '../release/fleet.js';
@@ -140,7 +140,7 @@ export class DataRollback {
       await resume(context, this.#members);
       this.#closed = false;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const ways = [...this.#safeties].map(([name, id]) => `slipway backup restore ${context.environmentName} --database ${name} --id ${id}`);
       return new UserError([cause.message, ...said, `THE DATA COULD NOT BE PUT BACK: ${why}`].join('\n'), { cause: error, remedy: `The next run tries again. By hand: ${ways.join('; ')}` });
     }

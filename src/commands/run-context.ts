@@ -1,5 +1,6 @@
 import type { GitHubFacts } from '../checks/github-facts.js';
 import type { Config, Environment } from '../config/schema.js';
+import { messageOf } from '../evidence/errors.js';
 import type { Evidence, Phase, Status } from '../evidence/record.js';
 import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
@@ -115,7 +116,7 @@ export async function recorded<T>(
     context.reporter.step(step.subject, observed, watch.elapsed());
     return value;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const remedy = error instanceof Error && 'remedy' in error && typeof error.remedy === 'string' ? error.remedy : undefined;
     write({ status: 'fail', observed: message, ...(remedy === undefined ? {} : { remedy }) });
     throw error;

@@ -1,4 +1,5 @@
 import { hostOf } from '../config/roles.js';
+import { messageOf } from '../evidence/errors.js';
 import type { RunContext } from './run-context.js';
 import { scheduleBackups } from './backup-schedule.js';
 import type { Preparation } from './server.js';
@@ -23,7 +24,7 @@ export async function backupTimers(context: RunContext, hosts: readonly Preparat
     return (await scheduleBackups({ ...context, outputs: { ...context.outputs } }, {})) ? ['backup-timer'] : [];
   } catch (error) {
     if (context.signal.aborted) throw error;
-    reporter.warn(`the timer of \`backup.schedule\` was not looked after: ${error instanceof Error ? error.message : String(error)}; \`slipway backup schedule ${context.environmentName}\` does it`);
+    reporter.warn(`the timer of \`backup.schedule\` was not looked after: ${messageOf(error)}; \`slipway backup schedule ${context.environmentName}\` does it`);
     return [];
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../evidence/errors.js';
 import type { Member } from '../release/fleet.js';
 import { pause, resume } from './pause.js';
 import type { RunContext } from './run-context.js';
@@ -12,7 +13,7 @@ export async function whilePaused(context: RunContext, members: readonly Member[
   try {
     await body();
   } catch (error) {
-    if (mayStart()) await reporter.group('Start the services again', () => resume(context, members)).catch((again: unknown) => reporter.error(again instanceof Error ? again.message : String(again)));
+    if (mayStart()) await reporter.group('Start the services again', () => resume(context, members)).catch((again: unknown) => reporter.error(messageOf(again)));
     else reporter.warn('the services stay stopped');
     throw error;
   }

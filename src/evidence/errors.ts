@@ -13,3 +13,13 @@ export class UserError extends Error {
     this.remedy = options.remedy;
   }
 }
+
+/** What was thrown, as an error: a library may throw anything. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** What was thrown, in its own words. */
+export function messageOf(thrown: unknown): string {
+  return asError(thrown).message;
+}

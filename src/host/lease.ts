@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from '../evidence/errors.js';
+import { asError, UserError } from '../evidence/errors.js';
 import type { Session } from '../ssh/types.js';
 
 export interface LeaseTimes {
@@ -31,7 +31,7 @@ export class Lease {
       try {
         session.write('beat\n');
       } catch (error) {
-        this.#lost = error instanceof Error ? error : new Error(String(error));
+        this.#lost = asError(error);
       }
     }, beat);
     this.#timer.unref();
@@ -40,7 +40,7 @@ export class Lease {
         if (!this.#ended) this.#lost = new UserError(`${host}: the lease was lost: ${result.stderr.trim() || `its keeper ended with ${result.code}`}`);
       },
       (error: unknown) => {
-        if (!this.#ended) this.#lost = error instanceof Error ? error : new Error(String(error));
+        if (!this.#ended) this.#lost = asError(error);
       },
     );
   }

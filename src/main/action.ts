@@ -7,11 +7,12 @@ import { sayExcluded } from '../commands/excluded.js';
 import { backupTable } from '../commands/backup-report.js';
 import { freeLeases } from '../commands/free-leases.js';
 import { hostList } from '../config/exclude.js';
-import { UserError } from '../evidence/errors.js';
+import { asError, messageOf, UserError } from '../evidence/errors.js';
 import { Ledger } from '../evidence/ledger.js';
 import { Redactor } from '../evidence/redact.js';
 import { renderSummary } from '../evidence/summary.js';
 import { githubReporter } from '../github/reporter.js';
+import { endingEarly } from './ending.js';
 import { recordFailure } from './failure.js';
 import { githubAccess } from './github.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
@@ -31,13 +32,14 @@ export async function runAction(name: CommandName): Promise<void> {
   let settings: Settings | undefined;
   const write = (result: string): void => writeOutputs(name, result, outputs, ledger.file ?? '');
   const signal = stopSignal(() => write('failure'));
+  const ending = endingEarly();
   let failure: Error | undefined;
   let url: string | undefined;
   let app = '';
   let excluded: readonly string[] = [];
   try {
     settings = readInputs();
-    const context = await makeContext(settings, {
+    const context = await Promise.race([ending, makeContext(settings, {
       phase: command.phase,
       reporter,
       redactor,
@@ -46,15 +48,15 @@ export async function runAction(name: CommandName): Promise<void> {
       processEnv: process.env,
       ...leaseOf(name),
       uses: command.uses,
-    });
+    })]);
     outputs = context.outputs;
     url = context.environment.url;
     app = context.config.app;
     ({ excluded } = context);
     sayExcluded(context);
-    await Promise.race([command.run(context, readArguments(settings)), defect()]);
+    await Promise.race([ending, command.run(context, readArguments(settings))]);
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    failure = asError(error);
     recordFailure(failure, command, settings?.environment ?? 'runner', { ledger, reporter });
   }
   write(failure === undefined ? (settings?.plan === true ? 'plan' : 'success') : 'failure');
@@ -66,14 +68,6 @@ export async function runAction(name: CommandName): Promise<void> {
   if (ledger.failure !== undefined) core.warning(`not all evidence could be written: ${ledger.failure.message}`);
   core.setFailed(redactor.redact(explained(failure)));
   if (!(failure instanceof UserError)) core.debug(redactor.redact(failure.stack ?? ''));
-}
-
-/** Rejects with an error that nobody waited for: even a defect of ours ends in outputs, a summary and a red step. */
-function defect(): Promise<never> {
-  return new Promise((_, reject) => {
-    process.once('uncaughtException', reject);
-    process.once('unhandledRejection', reject);
-  });
 }
 
 /** The post step of deploy and go-live: frees the leases this job still holds. Warns, and never fails the job. */
@@ -89,7 +83,7 @@ export async function runPost(): Promise<void> {
     });
     if (!settings.plan) await freeLeases(context);
   } catch (error) {
-    core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${error instanceof Error ? error.message : String(error)}`));
+    core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${messageOf(error)}`));
   }
 }
 

@@ -13,7 +13,7 @@ import { releases, status } from '../commands/status.js';
 import { trust } from '../commands/trust.js';
 import { unlock } from '../commands/unlock.js';
 import type { RunContext } from '../commands/run-context.js';
-import { UserError } from '../evidence/errors.js';
+import { asError, UserError } from '../evidence/errors.js';
 import { formatDuration } from '../evidence/format.js';
 import { Ledger } from '../evidence/ledger.js';
 import { Redactor } from '../evidence/redact.js';
@@ -21,6 +21,7 @@ import { plainReporter, terminalReporter } from '../evidence/reporters.js';
 import { countsText } from '../evidence/verdict.js';
 import type { Credentials } from '../ssh/types.js';
 import { COMMANDS, type Arguments, type Command as SharedCommand, type CommandName } from './commands.js';
+import { endingEarly } from './ending.js';
 import { recordFailure } from './failure.js';
 import { githubAccess } from './github.js';
 import { makeContext, readConfig, type Settings } from './settings.js';
@@ -203,7 +204,7 @@ async function execute(name: CommandName, environment: string, options: Options 
       sayExcluded(context);
       await command.run(context, { ...options, junit: options.junit === undefined ? undefined : resolve(options.junit), artifact: options.artifact === undefined ? undefined : resolve(options.artifact), ...backupArguments(options), hosts: true });
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
+      failure = asError(error);
       recordFailure(failure, command, environment, { ledger, reporter: context.reporter });
     }
     const { hosts, summary: _, ...outputs } = context.outputs;
@@ -301,7 +302,7 @@ function credentials(options: Options): Credentials {
 /** Errors the user can mend are told without a stack; the exit code is 0 only when `body` came to its end. */
 async function guarded(body: () => Promise<void>, redactor = new Redactor()): Promise<void> {
   try {
-    await body();
+    await Promise.race([endingEarly(), body()]);
     process.exitCode = 0;
   } catch (error) {
     process.exitCode = 1;

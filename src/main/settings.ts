@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Phase } from '../evidence/record.js';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import type { Redactor } from '../evidence/redact.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { parseDotenv } from '../config/dotenv.js';
@@ -44,7 +44,7 @@ export async function readConfig(workspace: string, file: string): Promise<Confi
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new UserError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new UserError(`${file} cannot be read: ${messageOf(error)}`, {
       cause: error,
       remedy: 'Is the repository checked out (actions/checkout), and is `config` relative to its root?',
     });

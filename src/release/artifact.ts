@@ -5,7 +5,7 @@ import { dirname, join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
-import { UserError } from '../evidence/errors.js';
+import { messageOf, UserError } from '../evidence/errors.js';
 import { leadsOut, parents } from './paths.js';
 
 /** A folder a release is read from; `remove` ends what was made for it. */
@@ -35,7 +35,7 @@ export async function openArtifact(path: string | undefined, workspace: string):
   } catch (error) {
     await remove();
     if (error instanceof UserError) throw error;
-    throw new UserError(`the artifact ${path} cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new UserError(`the artifact ${path} cannot be unpacked: ${messageOf(error)}`, { cause: error });
   }
   return { folder, whole: true, remove };
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../evidence/errors.js';
+import { asError, UserError } from '../evidence/errors.js';
 import { RemoteHost, type Findings, type Place } from '../host/remote-host.js';
 import type { Connection } from '../ssh/types.js';
 
@@ -44,7 +44,7 @@ export async function onEvery<T extends { readonly name: string }, R>(items: rea
       try {
         results[index] = await work(item);
       } catch (error) {
-        failures.push({ index, host: item.name, error: error instanceof Error ? error : new Error(String(error)) });
+        failures.push({ index, host: item.name, error: asError(error) });
       }
     }
   };

@@ -1,3 +1,4 @@
+import { asError } from '../evidence/errors.js';
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ export class Spool {
         this.#wake();
       }
     } catch (error) {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#failure = asError(error);
     }
     this.#ended = true;
     this.#wake();

@@ -1,3 +1,4 @@
+import { asError } from '../evidence/errors.js';
 import type { RemoteCommand } from './remote-command.js';
 import type { ExecResult, Session } from './types.js';
 
@@ -18,7 +19,7 @@ export class LineSession implements Session {
     session.command = start((line) => session.take(line));
     session.ended.then(
       ({ code }) => session.finish(session.command.error('ended', `the command ended with exit code ${code} instead of answering.`)),
-      (error: unknown) => session.finish(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => session.finish(asError(error)),
     );
     return session;
   }
