@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, lstat, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -241,6 +241,34 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     await writeFile(join(ground.root, 'shared/data/text.db'), 'this is no database, only words that go on for some time '.repeat(40));
     expect((await failureOf((await data({ path: 'data/text.db' })).create({ why: 'manual' }))).message).toMatch(/file is not a database/);
     expect((await (await data()).list()).backups).toEqual([]);
+  });
+
+  test.each([
+    ['of a backup, before it is asked anything', 'sqlite_master', (store: HostData) => store.create({ why: 'manual' })],
+    ['of a backup, before its pages are read', '.backup main', (store: HostData) => store.create({ why: 'manual' })],
+    ['of its rows', 'char(9)', (store: HostData) => store.rows()],
+  ])('a file that vanishes in the midst %s is said to be gone, and no empty one takes its place', async (_, moment, work) => {
+    const tools = join(ground.root, '../tools');
+    await mkdir(tools, { recursive: true });
+    await writeFile(join(tools, 'sqlite3'), `#!/bin/sh\ncase "$*" in *'${moment}'*) rm -f '${live}' ;; esac\nexec ${execFileSync('sh', ['-c', 'command -v sqlite3'], { encoding: 'utf8' }).trim()} "$@"\n`, { mode: 0o755 });
+    const failure = await failureOf(work(await data({}, 'main', await ground.host({ path: [tools] }))));
+    expect(failure.message).toContain(`the file is gone: ${live}`);
+    expect((await readdir(join(ground.root, 'shared/data'))).filter((name) => name === 'app.db')).toEqual([]);
+    expect((await (await data()).list()).backups).toEqual([]);
+  });
+
+  test('a path may have what means something else in a URI', async () => {
+    const odd = join(ground.root, "shared/data/a b?c=1#d%41&'");
+    await mkdir(odd);
+    await rename(live, join(odd, 'x%3f.db'));
+    const store = await data({ path: "data/a b?c=1#d%41&'/x%3f.db" });
+    const { id, rows } = await store.create({ why: 'manual' });
+    expect(rows.get('users')).toBe(500);
+    await store.drill(id, { probes: ['SELECT count(*) FROM users'] });
+    sql(join(odd, 'x%3f.db'), 'DROP TABLE orders');
+    await store.restore(id);
+    expect((await store.rows()).get('orders')).toBe(500);
+    expect((await readdir(odd)).filter((name) => !/-(?:wal|shm)$/.test(name))).toEqual(['x%3f.db']);
   });
 
   test('rows that are written all the while are in the backup wholly or not at all', async () => {

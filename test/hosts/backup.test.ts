@@ -247,22 +247,29 @@ describe('on the worst day', () => {
     expect(await sql('SELECT count(*) FROM orders')).toBe('3');
   }, 60_000);
 
-  test('a folder that cannot be renamed is drilled and comes back, with the group of the web server and what nobody may write to', async () => {
+  test('a folder that cannot be renamed is drilled and comes back, with the group of the web server and what nobody may write to, without lost+found', async () => {
     const tree = async (): Promise<string> => (await host.run("cd /var/up && find . -printf '%M %g %P\\n' | sort")).stdout;
-    await host.run('usermod -aG www-data deploy && install -d /var/up/kept && echo one >/var/up/kept/one && chown -R deploy:www-data /var/up && chmod 2775 /var/up && chmod 555 /var/up/kept');
+    await host.run('usermod -aG www-data deploy && install -d /var/up/kept && echo one >/var/up/kept/one && chown -R deploy:www-data /var/up && chmod 2775 /var/up && chmod 555 /var/up/kept && mkdir -m 700 /var/up/lost+found');
     await work.configure({ 'databases.uploads': { engine: 'files', path: '/var/up' } });
     const before = await tree();
     expect(before).toContain('dr-xr-xr-x www-data kept');
     const uploads = (inputs: Record<string, string>): Promise<Ran> => backup({ database: 'uploads', ...inputs });
     const made = await uploads({});
+    expect(made.log).toContain('lost+found in /var/up is the file system\'s own, and was left out');
+    expect((await host.run(`cat ${BACKUPS}/../uploads/2*/manifest`)).stdout).toMatch(/^note\.left-out\tlost\+found.*\nrows\t1\tfiles$/m);
     expect(await uploads({ do: 'drill' })).toMatchObject({ code: 0 });
     await host.run('chmod 755 /var/up/kept && rm -r /var/up/kept && touch /var/up/later');
     // Its safety backup is one after a drill: nothing of that is in its way.
     const ran = await uploads({ do: 'restore', id: made.outputs['backup']!, confirm: 'production' });
-    await work.configure({ 'databases.uploads': undefined });
     expect(ran.log).not.toContain('::error');
     expect(ran).toMatchObject({ code: 0 });
     expect(await tree()).toBe(before);
+    // Of another name it is somebody's data.
+    await host.run('mkdir -m 700 /var/up/secret');
+    const red = await uploads({});
+    await work.configure({ 'databases.uploads': undefined });
+    expect(red).toMatchObject({ code: 1 });
+    expect(red.log).toMatch(/\.\/secret: Cannot open/);
     await expectNothingLeft(host, work);
   }, 90_000);
 });

@@ -16,24 +16,35 @@ files_there() {
 }
 files_in() { if [ -n "${1:-}" ]; then printf '%s' "$work/$1"; else printf '%s' "$p_path"; fi; }
 
+# files_lost FOLDER: it is a disk of its own, with what the file system keeps there: a folder of root's for root alone. No upload is
+# in it and nobody else may read it, so it is no part of the data: it is not saved, not counted, and stays where it is.
+files_lost() { [ -d "$1/lost+found" ] && [ ! -L "$1/lost+found" ] && [ "$(stat -c '%u %a' "$1/lost+found")" = '0 700' ]; }
+
 engine_version() {
   files_there || return 1
   version=$(tar --version | sed -n '1s/.* //p')
   printf '%s\t%s\n' "$version" "$version"
 }
-engine_size() { files_there && du -sb "$p_path" | cut -f 1; }
+# What cannot be read is what the dump will name.
+engine_size() { files_there && du -sb "$p_path" 2>/dev/null | cut -f 1; }
 
 # GNU tar ends with 1 when a file changed or went away meanwhile, and with 2 when one could not be read.
 engine_dump() {
   files_there || return 1
   tar_code=0
-  tar -C "$p_path" --format=posix --index-file="$work/listed" -cvf - . 2>"$work/tar-said" || tar_code=$?
+  set -- --format=posix --index-file="$work/listed"
+  if files_lost "$p_path"; then set -- "$@" --anchored --exclude=./lost+found; fi
+  tar -C "$p_path" "$@" -cvf - . 2>"$work/tar-said" || tar_code=$?
   if [ "$tar_code" -gt 1 ] || grep -q 'Cannot open\|Cannot stat: Permission' "$work/tar-said"; then
     cat "$work/tar-said" >&2
     return 2
   fi
   printf '%s\tfiles\n' "$(grep -vc '/$' "$work/listed")" >"$work/rows"
   if [ "$tar_code" = 0 ]; then printf 'consistent\tyes no file changed meanwhile\n'; else printf 'consistent\tno files changed meanwhile\n'; fi >"$work/notes"
+  if files_lost "$p_path"; then
+    printf 'left-out\tlost+found, which is the file system'"'"'s own\n' >>"$work/notes"
+    printf 'slipway: lost+found in %s is the file system'"'"'s own, and was left out\n' "$p_path" >&2
+  fi
 }
 engine_scan() {
   tar_code=0
@@ -43,9 +54,18 @@ engine_scan() {
 }
 # As tar counts: a name may have line breaks, a socket is not kept.
 engine_rows() {
-  if [ -z "${1:-}" ]; then files_there || return 1; fi
-  printf '%s\tfiles\n' "$(find "$(files_in "${1:-}")" -mindepth 1 ! -type d ! -type s -printf x | wc -c)"
+  set -- "$(files_in "${1:-}")"
+  if [ "$1" = "$p_path" ]; then
+    files_there || return 1
+    if files_lost "$1"; then set -- "$1" -path ./lost+found -prune -o; fi
+  fi
+  printf '%s\tfiles\n' "$(files_found "$@" | wc -c)"
 }
+files_found() (
+  cd "$1" || exit 1
+  shift
+  find . -mindepth 1 "$@" ! -type d ! -type s -printf x
+)
 engine_scratch() { mkdir "$work/$1" && tar -C "$work/$1" -xpf -; }
 engine_drop() { wipe "${work:?}/$1"; }
 engine_scratches() { :; }
@@ -60,18 +80,18 @@ engine_probe() {
 }
 
 # Unpacked beside, then the two change names. Where the folder cannot be renamed (a mount, a parent of somebody else's) what lies
-# in it changes places. Nothing is changed before all of it is unpacked.
+# in it changes places, but for the file system's own. Nothing is changed before all of it is unpacked.
 engine_restore() (
   : >"$work/untouched"
   new=$p_path.slipway-new old=$p_path.slipway-old inside=
-  if [ -e "$p_path" ] && { [ ! -w "${p_path%/*}" ] || [ "$(stat -c %d "$p_path")" != "$(stat -c %d "${p_path%/*}")" ]; }; then
+  if [ -e "$p_path" ] && { [ ! -w "${p_path%/*}" ] || [ "$(stat -c %d "$p_path")" != "$(stat -c %d "${p_path%/*}")" ] || files_lost "$p_path"; }; then
     inside=$p_path/.slipway-restore
     wipe "$inside" || exit 1
     new=$inside/new old=$inside/old
   fi
   wipe "$old" && files_unpack "$new" || exit 1
   rm -f "$work/untouched"
-  if [ ! -e "$p_path" ] || mv -T "$p_path" "$old" 2>/dev/null; then
+  if [ ! -e "$p_path" ] || { [ -z "$inside" ] && mv -T "$p_path" "$old" 2>/dev/null; }; then
     mv -T "$new" "$p_path" || exit 1
   else
     mkdir "$old" && files_move "$p_path" "$old" && files_move "$new" "$p_path" || exit 1
@@ -92,7 +112,8 @@ files_unpack() {
 }
 # files_move FROM TO: everything in it. A folder is moved by who may write to it.
 files_move() {
-  find "$1" -mindepth 1 -maxdepth 1 ! -name .slipway-restore -exec sh -c '
+  if files_lost "$p_path"; then stays=lost+found; else stays=.slipway-restore; fi
+  find "$1" -mindepth 1 -maxdepth 1 ! -name .slipway-restore ! -name "$stays" -exec sh -c '
     to=$1
     shift
     for one; do

@@ -9,8 +9,20 @@ engine_exists() { [ -f "$p_path" ]; }
 # A restore needs no live file, nor one that can be read.
 engine_ready() { :; }
 
-# sqlite FILE …: without anybody's own settings, waiting for others' locks.
-sqlite() { sqlite3 -batch -init /dev/null -cmd '.timeout 20000' "$@"; }
+# sqlite FILE …: without anybody's own settings, waiting for others' locks. It makes no file: an empty one would pass for the data.
+sqlite() {
+  sqlite_at=$1
+  shift
+  sqlite3 -batch -init /dev/null -cmd '.timeout 20000' "$(sqlite_uri "$sqlite_at")" "$@" && return 0
+  sqlite_code=$?
+  [ -e "$sqlite_at" ] || printf 'slipway: the file is gone: %s\n' "$sqlite_at" >&2
+  return "$sqlite_code"
+}
+# What ends a path in a URI, or begins an escape, is escaped: https://www.sqlite.org/uri.html
+sqlite_uri() {
+  case $1 in /*) sqlite_name=//$1 ;; *) sqlite_name=$1 ;; esac
+  printf 'file:%s?mode=rw' "$(printf '%s' "$sqlite_name" | sed 's/%/%25/g; s/?/%3f/g; s/#/%23/g')"
+}
 sqlite_there() {
   if [ -f "$p_path" ]; then return 0; fi
   printf 'slipway: there is no database at %s\n' "$p_path" >&2
@@ -38,7 +50,7 @@ engine_dump() {
   (
     cd "$work" || exit 1
     rm -f copy
-    sqlite -bail "$p_path" 'PRAGMA query_only = 1' 'BEGIN' 'SELECT count(*) FROM sqlite_master' '.backup main copy' 'COMMIT' >/dev/null
+    sqlite "$p_path" -bail 'PRAGMA query_only = 1' 'BEGIN' 'SELECT count(*) FROM sqlite_master' '.backup main copy' 'COMMIT' >/dev/null
   ) || return 1
   [ -s "$work/copy" ] || : >"$work/copy"
   sqlite_rows "$work/copy" >"$work/rows" &
@@ -110,7 +122,7 @@ sqlite_checked() {
 }
 
 engine_probe() {
-  answer=$(sqlite -readonly "$(sqlite_file "$1")" "$2") || return 1
+  answer=$(sqlite "$(sqlite_file "$1")" 'PRAGMA query_only = 1' "$2") || return 1
   printf '%s\n' "$answer"
   case $(printf '%s\n' "$answer" | head -n 1 | cut -d '|' -f 1) in
     '' | 0 | f | false) return 1 ;;
@@ -134,9 +146,9 @@ engine_restore() (
   }
 )
 sqlite_into_live() {
-  sqlite -bail "$p_path" '.restore main new.db' && return 0
+  sqlite "$p_path" -bail '.restore main new.db' && return 0
   # Another size of pages cannot go into a file with a write-ahead log.
-  sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null && sqlite -bail "$p_path" '.restore main new.db'
+  sqlite "$p_path" 'PRAGMA journal_mode = DELETE' >/dev/null && sqlite "$p_path" -bail '.restore main new.db'
 }
 # What is broken is kept beside, with its logs, which would else be played into the new file: they go first.
 sqlite_make_way() {
@@ -162,7 +174,7 @@ engine_facts() {
   sqlite "$p_path" 'SELECT 1' >/dev/null || return 1
   printf 'latency\t%s\n' "$(($(ms) - begun))"
   sqlite "$p_path" "SELECT 'table' || char(9) || replace(name, char(9), ' ') FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name" || return 1
-  quick=$(timeout 20 sqlite3 -batch -init /dev/null -cmd '.timeout 5000' "$p_path" 'PRAGMA quick_check(1)' 2>"$work/unchecked" | head -n 1)
+  quick=$(timeout 20 sqlite3 -batch -init /dev/null -cmd '.timeout 5000' "$(sqlite_uri "$p_path")" 'PRAGMA quick_check(1)' 2>"$work/unchecked" | head -n 1)
   if [ -z "$quick" ] && [ -s "$work/unchecked" ] && ! sqlite_lacks "$work/unchecked"; then quick=$(head -n 1 "$work/unchecked"); fi
   printf 'integrity\t%s\n' "${quick:-not asked}"
 }
