@@ -94,7 +94,7 @@ async function takeDataBack(context: RunContext, data: DataDeploy, release: stri
     const closed = data.closed;
     const said = await data.takeBack(release);
     if (closed && context.outputs.outcome !== undefined) context.outputs.outcome += '; the data was brought back, the site is open';
-    return said.length === 0 ? cause : new UserError([cause.message, ...said].join('\n'), { cause, ...(cause.remedy === undefined ? {} : { remedy: cause.remedy }) });
+    return said.length === 0 ? cause : new UserError([cause.message, ...said].join('\n'), { cause, remedy: cause.remedy });
   } catch (error) {
     const why = messageOf(error);
     return new UserError(`${cause.message}\nTHE DATA COULD NOT BE BROUGHT BACK, and the site stays closed: ${why}`, { cause: error, remedy: `Look at the host now; the next deploy or rollback of ${context.environmentName} tries again.` });
@@ -183,7 +183,7 @@ async function afterSwitch(context: RunContext, members: readonly Member[], rele
     context.outputs.outcome = `a command after the switch to ${release} failed; ${left.size === 0 ? 'went back to the release before it' : `COULD NOT GO BACK on ${[...left.keys()].map(({ name }) => name).join(', ')}`}`;
     for (const member of members) if (!left.has(member)) context.outputs.hosts.set(member.name, { before: member.findings.current, after: member.findings.current });
     if (left.size === 0) throw error;
-    throw new UserError([error.message, ...[...left].map(([{ name }, { reason }]) => `${name}: going back from ${release}: ${reason}; LOOK AT THE HOST NOW`)].join('\n'), { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) });
+    throw new UserError([error.message, ...[...left].map(([{ name }, { reason }]) => `${name}: going back from ${release}: ${reason}; LOOK AT THE HOST NOW`)].join('\n'), { cause: error, remedy: error.remedy });
   }
 }
 

@@ -7,7 +7,7 @@ export class UserError extends Error {
   /** What to do next, in one or a few lines. */
   readonly remedy: string | undefined;
 
-  constructor(message: string, options: { remedy?: string; cause?: unknown } = {}) {
+  constructor(message: string, options: { remedy?: string | undefined; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UserError';
     this.remedy = options.remedy;

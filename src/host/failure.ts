@@ -14,8 +14,7 @@ export class HostError extends UserError {
       own === undefined
         ? `${host}: ${step} failed with exit code ${result.code}${said.length === 0 ? ' and said nothing on stderr' : `:\n${said.map((line) => `    ${line}`).join('\n')}`}`
         : `${host}: ${step}: ${own}`;
-    const next = remedy ?? REMEDIES.get(result.code);
-    super(message, next === undefined ? {} : { remedy: next });
+    super(message, { remedy: remedy ?? REMEDIES.get(result.code) });
     this.name = 'HostError';
     this.host = host;
     this.step = step;

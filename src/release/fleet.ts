@@ -17,7 +17,7 @@ export class FleetError extends UserError {
     const remedies = [...new Set(failures.flatMap(({ error }) => (error instanceof UserError && error.remedy !== undefined ? [error.remedy] : [])))];
     super([...new Set(failures.map(({ error }) => error.message))].join('\n'), {
       cause: failures[0]?.error,
-      ...(remedies.length === 0 ? {} : { remedy: remedies.join('\n') }),
+      remedy: remedies.length === 0 ? undefined : remedies.join('\n'),
     });
     this.name = 'FleetError';
     this.failures = failures;

@@ -18,7 +18,7 @@ export class SshError extends UserError {
   /** The jump host at which it failed, when it was not the host itself. */
   readonly hop: string | undefined;
 
-  constructor(kind: SshErrorKind, where: Where, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+  constructor(kind: SshErrorKind, where: Where, message: string, options: { remedy?: string | undefined; cause?: unknown } = {}) {
     super(`${where.host}${where.hop === undefined ? '' : ` (at jump host ${where.hop})`}: ${message}`, options);
     this.name = 'SshError';
     this.kind = kind;
