@@ -74,14 +74,15 @@ export async function runAction(name: CommandName): Promise<void> {
 export async function runPost(): Promise<void> {
   const redactor = new Redactor((form) => core.setSecret(form));
   const reporter = githubReporter(core, { redactor });
+  const ending = endingEarly();
   try {
     if (!existsSync(tokenFile())) return;
     const settings = readInputs();
-    const context = await makeContext(settings, {
+    const context = await Promise.race([ending, makeContext(settings, {
       phase: 'deploy', reporter, redactor, signal: AbortSignal.timeout(120_000), author: author(), processEnv: process.env,
       leaseToken: readFileSync(tokenFile(), 'utf8').trim(), keepLease: false, uses: [],
-    });
-    if (!settings.plan) await freeLeases(context);
+    })]);
+    if (!settings.plan) await Promise.race([ending, freeLeases(context)]);
   } catch (error) {
     core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${messageOf(error)}`));
   }
