@@ -4,7 +4,8 @@ import { commandsOf } from '../signoff/issue-commands.js';
 import { WRITER, type CommentFacts, type IssueFacts, type PeopleFacts } from '../signoff/issue-facts.js';
 import { claimOf, recordsOf, type Opening, type Records } from '../signoff/issue-records.js';
 import { readIssue, type IssueState } from '../signoff/issue-state.js';
-import { answersTexts, issueBody, issueTitle, openingText, startedText } from '../signoff/issue-text.js';
+import { answersTexts, issueBody, issueTitle, openingText, overtakenText, startedText } from '../signoff/issue-text.js';
+import { same } from '../signoff/facts.js';
 import { rolesOf, type Policy } from '../signoff/policy.js';
 import type { SignOffSource } from '../signoff/source.js';
 import type { Verdict } from '../signoff/verdict.js';
@@ -101,11 +102,26 @@ async function answerComments(context: RunContext, world: World, options: SignOf
   const { complete } = state;
   if (complete === undefined || options.workflow === undefined) return;
   if (records.started.some(({ approvals }) => approvals.join() === complete.join())) return;
+  await closeOvertaken(source, opening, issue.number);
   const url = await source.issues.dispatch(options.workflow, opening.release, {
     issue: String(issue.number), release: opening.release, digest: opening.digest, run: String(opening.run),
   });
   await source.issues.comment(issue.number, startedText(options.workflow, { approvals: [...complete], url: url ?? '' }));
   context.outputs.outcome += `; ${options.workflow} was started`;
+}
+
+/**
+ * Closes the issues of releases that went to the same environment earlier: else one more comment there, or their production run by hand,
+ * would put an older release over this one.
+ */
+async function closeOvertaken(source: SignOffSource, { app, environment, release }: Opening, number: number): Promise<void> {
+  for (const older of await source.issues.open()) {
+    const claim = claimOf(older.body);
+    if (older.number >= number || older.login !== WRITER || older.pull || claim?.app !== app || claim.environment !== environment) continue;
+    if (recordsOf(await source.issues.comments(older.number)).started.length === 0) continue;
+    await source.issues.comment(older.number, overtakenText(release, number));
+    await source.issues.close(older.number);
+  }
 }
 
 async function verifyIssue(context: RunContext, world: World, options: SignOffOptions): Promise<void> {
@@ -165,9 +181,14 @@ async function read({ source, policy }: World, issue: IssueFacts): Promise<Readi
 }
 
 async function peopleOf(source: SignOffSource, policy: Policy, comments: readonly CommentFacts[], opening: Opening): Promise<PeopleFacts> {
-  const logins = [...new Set(comments.filter(({ body, bot, login }) => !bot && login !== WRITER && commandsOf(body).length > 0).map(({ login }) => login))];
-  const teams = [...new Set(rolesOf(policy).flatMap(({ role }) => role.teams))];
-  const [permissionOf, memberOf, run] = await Promise.all([source.issues.permissions(logins), source.members(logins, logins.length === 0 ? [] : teams), source.run(opening.run)]);
+  const roles = rolesOf(policy).map(({ role }) => role);
+  const teams = [...new Set(roles.flatMap((role) => role.teams))];
+  const writers = [...new Set(comments.filter(({ body, bot, login }) => !bot && login !== WRITER && commandsOf(body).length > 0).map(({ login }) => login))];
+  // Anybody may write below the issue of a public repository: nothing is asked about those who cannot sign anyway.
+  const logins = writers.filter((login) => teams.length > 0 || roles.some(({ users }) => users.some((user) => same(user, login))));
+  const [permissionOf, run] = await Promise.all([source.issues.permissions(logins), source.run(opening.run)]);
+  const able = logins.filter((login) => [permissionOf(login)].some((may) => may === 'admin' || may === 'write'));
+  const memberOf = await source.members(able, able.length === 0 ? [] : teams);
   if (run.commit !== opening.commit) throw new UserError(`run ${opening.run} has not built ${opening.commit.slice(0, 7)}, as the issue says`, { remedy: REOPEN });
   return { permissionOf, memberOf, initiators: run.initiators };
 }

@@ -9,16 +9,18 @@ import { signOffRoutes as routes, signOffWrites as writes } from './sign-off-rou
 type Issue = Awaited<ReturnType<typeof anIssue>>;
 
 /** Go-live issues, of GitHub's API. */
-export function issueSource(api: GitHubApi): IssueSource {
+export function issueSource(api: GitHubApi, repository: string): IssueSource {
   return {
     open: async () => (await api.list(routes.issues, {}, { state: 'open', labels: LABEL })).map(issueFacts),
-    get: async (issue) => issueFacts(await anIssue(api, issue)),
+    get: async (issue) => issueFacts(stillHere(await anIssue(api, issue), repository)),
     comments: async (issue) => (await api.list(routes.comments, { issue_number: issue })).map(({ id, user, performed_via_github_app: app, body = '', created_at: created, updated_at: updated }) => ({
       // A deleted account is nobody.
       id, login: user?.login ?? 'ghost', bot: user === null || user.type !== 'User', app: app?.name, body, created, updated,
     })),
     permissions: async (logins) => {
-      const answers = new Map(await Promise.all(logins.map(async (login) => [login, await permissionOf(api, login)] as const)));
+      const answers = new Map<string, string | Unknown>();
+      // One after the other: GitHub asks not to be asked everything at once, and who signs are few.
+      for (const login of logins) answers.set(login, await permissionOf(api, login));
       return (login) => answers.get(login) ?? { problem: `nobody has asked what ${login} may do` };
     },
     create: async (title, body) => issueFacts(await api.send(writes.open, {}, { title, body, labels: [LABEL] })),
@@ -37,6 +39,12 @@ export function issueSource(api: GitHubApi): IssueSource {
 
 function anIssue(api: GitHubApi, issue: number) {
   return api.get(routes.issue, { issue_number: issue });
+}
+
+/** GitHub leads on to where an issue was transferred: others decide there who writes, changes and deletes. */
+function stillHere(issue: Issue, repository: string): Issue {
+  if (issue.repository_url.toLowerCase().endsWith(`/repos/${repository.toLowerCase()}`)) return issue;
+  throw new UserError(`the issue was moved to another repository, ${issue.html_url}: what is signed there does not count`, { remedy: 'Close it there, and let the release open a new one.' });
 }
 
 function issueFacts({ number, html_url: url, state, user, body, pull_request: pull }: Issue): IssueFacts {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Route, Write } from './api.js';
 
 /** What sign-offs ask of GitHub and do there; see routes.ts. */
@@ -19,7 +19,7 @@ function write<T>(method: Write<T>['method'], path: string, permission: string, 
 
 const user = z.object({ login: z.string(), type: z.string().optional() });
 const issue = z.object({
-  number: z.number(), html_url: z.string(), state: z.string(), title: z.string(), body: z.string().nullish(), user: user.nullable(),
+  number: z.number(), html_url: z.string(), repository_url: z.string(), state: z.string(), title: z.string(), body: z.string().nullish(), user: user.nullable(),
   pull_request: z.object({}).nullish(),
 });
 const comment = z.object({

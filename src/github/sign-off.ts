@@ -41,7 +41,7 @@ export function signOffSource(access: SignOffAccess): SignOffSource {
       };
     },
     members: (logins, teams) => membersOf(access.members ?? api, logins, teams),
-    issues: issueSource(api),
+    issues: issueSource(api, repository),
   };
 }
 

@@ -1,3 +1,5 @@
+import { beginsQuotedMail, visibleLines } from './visible-lines.js';
+
 /** What a comment asks for. */
 export type Command =
   | { readonly kind: 'approve'; readonly role: string; readonly digest: string }
@@ -13,11 +15,19 @@ const LONGEST_REASON = 300;
 const MOST_COMMANDS = 10;
 
 /**
- * The commands of a comment: lines that begin with `/approve` or `/reject`. Quoted lines, code blocks and what does not show
- * on the page are no commands.
+ * The commands of a comment: lines that begin with `/approve` or `/reject`. Quoted lines, code blocks, what does not show on the
+ * page, and the mail below an answer by mail, are no commands; of the last it is said that they are none.
  */
 export function commandsOf(body: string): Command[] {
-  return visibleLines(body).flatMap((line): Command[] => {
+  const lines = visibleLines(body);
+  const quoted = lines.findIndex(beginsQuotedMail);
+  const own = commandsIn(quoted === -1 ? lines : lines.slice(0, quoted));
+  if (quoted === -1 || own.length > 0 || commandsIn(lines.slice(quoted)).length === 0) return own;
+  return [{ kind: 'wrong', role: '', why: 'what stands in the mail that was answered is not read' }];
+}
+
+function commandsIn(lines: readonly string[]): Command[] {
+  return lines.flatMap((line): Command[] => {
     const [, word, rest = ''] = /^\/(approve|reject)(?:[ \t]+(.*))?$/i.exec(line.trimEnd()) ?? [];
     if (word === undefined) return [];
     const [role = '', ...others] = rest.trim().split(/[ \t]+/);
@@ -38,16 +48,4 @@ function approval(role: string, [digest, ...more]: readonly string[]): Command {
 function rejection(role: string, words: readonly string[]): Command {
   const reason = words.join(' ').slice(0, LONGEST_REASON);
   return reason === '' ? { kind: 'wrong', role, why: 'a rejection needs a reason' } : { kind: 'reject', role, reason };
-}
-
-function visibleLines(body: string): string[] {
-  const lines: string[] = [];
-  let fence: string | undefined;
-  for (const line of body.replace(/<!--[\s\S]*?(?:-->|$)/g, '').split(/\r\n|\r|\n/)) {
-    const [, mark] = /^ {0,3}(`{3,}|~{3,})/.exec(line) ?? [];
-    if (fence === undefined && mark !== undefined) fence = mark;
-    else if (fence !== undefined && mark?.startsWith(fence) === true && line.trim() === mark) fence = undefined;
-    else if (fence === undefined) lines.push(line);
-  }
-  return lines;
 }

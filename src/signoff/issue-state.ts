@@ -2,7 +2,7 @@ import type { SignOffRole } from '../config/schema.js';
 import { commandsOf, type Command } from './issue-commands.js';
 import { WRITER, type CommentFacts, type PeopleFacts } from './issue-facts.js';
 import type { AnswerRecord, Opening, Records } from './issue-records.js';
-import { objection, rolesOf, twice, type Objection, type Policy } from './policy.js';
+import { isAmong, objection, rolesOf, twice, type Objection, type Policy } from './policy.js';
 import type { Verdict } from './verdict.js';
 
 /** What became of one command. */
@@ -91,13 +91,18 @@ function apply(command: Command, comment: CommentFacts, about: Case): Outcome {
   const { login, created: given, id } = comment;
   if (role === undefined || against !== undefined) {
     const { state = 'not-allowed', observed = '', remedy } = against ?? {};
-    if (about.standing.get(command.role)?.accepted !== true) about.standing.set(command.role, { state, status: 'fail', login, given, observed, remedy, comment_id: id, accepted: false });
+    // A no that may be one is not passed over for a yes.
+    const doubt = command.kind === 'reject' && state === 'unknown';
+    if (doubt || about.standing.get(command.role)?.accepted !== true) about.standing.set(command.role, { state, status: 'fail', login, given, observed, remedy, comment_id: id, accepted: false });
     return { role: command.role, outcome: 'refused', observed, remedy };
   }
   const rejected = command.kind === 'reject';
+  const before = about.standing.get(role.role);
+  // A second yes is no new one: nothing is started again for it.
+  const since = !rejected && before?.state === 'approved' ? before.comment_id : id;
   const observed = rejected ? `${login} rejected it: ${command.reason}` : `approved by ${login}`;
   about.standing.set(role.role, {
-    state: rejected ? 'rejected' : 'approved', status: rejected ? 'fail' : 'pass', login, given, observed, comment_id: id, accepted: true,
+    state: rejected ? 'rejected' : 'approved', status: rejected ? 'fail' : 'pass', login, given, observed, comment_id: since, accepted: true,
     ...(rejected ? { comment: command.reason, remedy: 'Mend what was found, and release anew; or let the role approve after all.' } : {}),
   });
   return { role: role.role, outcome: rejected ? 'rejected' : 'approved', observed };
@@ -108,13 +113,15 @@ function objectionTo(command: Command, comment: CommentFacts, role: SignOffRole 
   if (comment.bot || comment.app !== undefined) {
     return { state: 'not-allowed', observed: comment.bot ? `${login} is no person but a program` : `${login} wrote this through the app ${comment.app ?? ''}, not by hand`, remedy: 'A person signs, on the page of the issue.' };
   }
-  if (comment.created !== comment.updated) return { state: 'edited', observed: `the comment of ${login} was changed after it had been written`, remedy: 'Write a new comment; changed ones do not count.' };
+  // A rejection stops in any case: whoever changed a comment to one can do no more than that.
+  if (comment.created !== comment.updated && command.kind !== 'reject') return { state: 'edited', observed: `the comment of ${login} was changed after it had been written`, remedy: 'Write a new comment; changed ones do not count.' };
   if (comment.id < opening.comment) return { state: 'void', observed: `${login} wrote this before it was said which artefact is meant`, remedy: 'Write it again.' };
   if (command.kind === 'wrong') return { state: 'missing', observed: command.why, remedy: 'Write `/approve <role> <digest>` or `/reject <role> <reason>`.' };
   if (role === undefined) return { state: 'not-allowed', observed: `there is no role ${command.role}`, remedy: `There are: ${rolesOf(policy).map((one) => one.role.role).join(', ')}.` };
   if (role.users.length === 0 && role.teams.length === 0) {
     return { state: 'not-allowed', observed: `slipway.yml does not say who may sign for ${role.role}`, remedy: `Name users or teams for ${role.role} in sign-off: without an environment nobody else decides that.` };
   }
+  if (role.teams.length === 0 && !isAmong(login, role, people.memberOf)) return { state: 'not-allowed', observed: `${login} may not sign for ${role.role}`, remedy: `Let one of ${role.users.join(', ')} sign, or add ${login} in slipway.yml.` };
   const permission = people.permissionOf(login);
   if (typeof permission === 'object') return { state: 'unknown', observed: `whether ${login} may write to the repository is not known: ${permission.problem}`, remedy: permission.remedy };
   if (permission !== 'admin' && permission !== 'write') return { state: 'not-allowed', observed: `${login} may not write to this repository`, remedy: 'Only people with write access sign.' };

@@ -92,6 +92,10 @@ function answersText(answers: readonly Answer[]): string {
   ].join('\n');
 }
 
+export function overtakenText(release: string, issue: number): string {
+  return `${codeMarkdown(release)} is on its way (#${issue}), and this release has been there before it: what was signed here counts no more. To release it once more, open this issue again.`;
+}
+
 export function startedText(workflow: string, started: Started): string {
   return [`All roles before production have signed: ${codeMarkdown(workflow)} was started${started.url === '' ? '' : `, ${started.url}`}.`, '', mark('started', started)].join('\n');
 }

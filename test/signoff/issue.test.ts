@@ -211,10 +211,34 @@ describe('an approval', () => {
   });
 
   test.each([
-    ['a quotation', `> /approve qa ${SHORT}`], ['a code block', `\`\`\`\n/approve qa ${SHORT}\n\`\`\``], ['what does not show', `Hello <!--\n/approve qa ${SHORT}\n-->`], ['the middle of a line', `I would /approve qa ${SHORT}`],
+    ['a quotation', `> /approve qa ${SHORT}`], ['a code block', `\`\`\`\n/approve qa ${SHORT}\n\`\`\``], ['a code block with another in it', `~~~\n\`\`\`\n~~~~~ no\n/approve qa ${SHORT}`], ['a comment of HTML', `<!-- one\n\n/approve qa ${SHORT}\n-->`],
+    ['what does not show', `Hello <!--\n/approve qa ${SHORT}\n-->`], ['the middle of a line', `I would /approve qa ${SHORT}`],
   ])('in %s is none', async (_, text) => {
     say('bob', text);
     expect(await verified()).toMatchObject({ qa: 'missing: fail' });
+  });
+
+  test.each([
+    ['of GitHub', 'On Sat, 21 Nov 2026 at 10:00, Mallory <notifications@github.com> wrote:\n'],
+    ['of a program that puts no marks before it', '________________________________\nFrom: Mallory\nSent: Saturday\n'],
+    ['in another language', '-----Ursprüngliche Nachricht-----\nVon: Mallory\n'],
+    ['with bold heads', '**Von:** Mallory\n**Gesendet:** Samstag\n'],
+  ])('in the mail that was answered, %s, is none, and it says so', async (_, head) => {
+    say('bob', `No, please wait.\n\n${head}\n/approve qa ${SHORT}`);
+    await heard();
+    expect(last()).toContain('🚫 not counted: what stands in the mail that was answered is not read');
+    expect(await verified()).toMatchObject({ qa: 'missing: fail' });
+  });
+
+  test('above the mail that was answered counts', async () => {
+    say('bob', `/approve qa ${SHORT}\n\nFrom: Mallory <notifications@github.com>\n\n/reject qa no`);
+    expect(await verified()).toMatchObject({ qa: 'approved: pass' });
+  });
+
+  test.each(['.*', '(?:qa|x)', 'q[a]', 'qa|lead', '__proto__', 'constructor'])('for a role called %j is for none', async (role) => {
+    say('bob', `/approve ${role} ${SHORT}`);
+    expect((await heard()).error).toBeUndefined();
+    expect(await verified()).toEqual({ lead: 'missing: fail', qa: 'missing: fail' });
   });
 
   test('is not in a ticked box: what the body says is nothing', async () => {
@@ -264,11 +288,46 @@ describe('a rejection', () => {
     expect(await verified()).toMatchObject({ qa: 'rejected: fail' });
   });
 
+  test.each([
+    ['code within a line', 'This `<!--` is on the page'], ['code that begins a line', '```<!--``` is on the page'], ['a code block', '```html\n<!-- never closed\n```'],
+  ])('is read behind %s', async (_, text) => {
+    sign();
+    say('bob', `${text}\n/reject qa broken`);
+    expect(await verified()).toMatchObject({ qa: 'rejected: fail' });
+  });
+
+  test('stops also when its comment was changed before anybody read it, to it or from something else', async () => {
+    sign();
+    fake.signOff.edit(say('bob', '/reject qa brokn'), '/reject qa broken');
+    expect(await verified()).toMatchObject({ qa: 'rejected: fail' });
+  });
+
+  test('of which GitHub does not tell whether it counts is not passed over', async () => {
+    sign();
+    fake.signOff.people.set('dan', 'write');
+    say('dan', '/reject qa broken');
+    // Without a token for teams it is not known whether dan is of the role.
+    expect(await verified()).toMatchObject({ qa: 'unknown: fail' });
+    fake.signOff.teams.set('acme/qa', ['dan']);
+    expect(await verified({ members: true })).toMatchObject({ qa: 'rejected: fail' });
+    fake.signOff.teams.set('acme/qa', []);
+    expect(await verified({ members: true })).toEqual(SIGNED);
+  });
+
+  test('of a stranger stops nothing, and nothing is asked about who cannot sign', async () => {
+    sign();
+    say('mallory', '/reject lead no');
+    const config = { before: [{ role: 'lead', users: ['lea'] }, { role: 'qa', users: ['bob'] }] };
+    expect(await verified({ config })).toEqual(SIGNED);
+    expect(fake.requests.filter((request) => request.includes('mallory'))).toEqual([]);
+  });
+
   test('needs a reason, and somebody of the role', async () => {
     sign();
+    fake.signOff.teams.set('acme/qa', []);
     say('bob', '/reject qa');
     say('sue', '/reject qa because');
-    expect(await verified()).toEqual(SIGNED);
+    expect(await verified({ members: true })).toEqual(SIGNED);
   });
 });
 
@@ -294,6 +353,38 @@ describe('the production run', () => {
     say('bob', `/approve qa ${SHORT}`);
     await heard();
     expect(fake.signOff.dispatches).toEqual([dispatch, dispatch]);
+  });
+
+  test('is not started again by a second yes', async () => {
+    sign();
+    await heard();
+    say('bob', `/approve qa ${SHORT}`);
+    say('ann', `/approve qa ${SHORT}`);
+    await heard();
+    expect(fake.signOff.dispatches).toEqual([dispatch]);
+    expect(await verified()).toEqual(SIGNED);
+  });
+
+  test('of a newer release closes the issue of the one that went out before it, not that of one that still waits', async () => {
+    sign();
+    await heard();
+    await open({ options: { release: 'v1.2.0' } });
+    const newer = { options: { release: 'v1.3.0', digest: 'ab'.repeat(32), issueNumber: '3' } };
+    await open(newer);
+    fake.signOff.say(3, 'lea', '/approve lead abababab');
+    fake.signOff.say(3, 'bob', '/approve qa abababab');
+    await heard(newer);
+    expect(fake.signOff.dispatches.map(({ ref }) => ref)).toEqual(['v1.1.0', 'v1.3.0']);
+    expect(fake.signOff.issues.map(({ state }) => state)).toEqual(['closed', 'open', 'open']);
+    expect(fake.signOff.comments.filter(({ issue }) => issue === 1).at(-1)?.body).toContain('<code>v1.3.0</code> is on its way (#3)');
+    expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
+  });
+
+  test('refuses an issue that was moved to another repository, whatever it says', async () => {
+    sign();
+    fake.signOff.issues[0]!.repository = 'mallory/shop';
+    expect(await verified()).toEqual({ lead: 'unknown: fail', qa: 'unknown: fail' });
+    expect((await heard()).error?.message).toContain('was moved to another repository, https://github.com/mallory/shop/issues/1');
   });
 
   test('is not started by a signature that is gone before it is read', async () => {
@@ -418,11 +509,12 @@ describe('the workflow on comments', () => {
   });
 
   test('does not write twice what may have arrived, and writes again what GitHub refused for its rate', async () => {
-    sign();
+    const [first] = sign() as [FakeComment, FakeComment];
     fake.failures.push({ at: '/comments', times: 1, status: 403, message: 'You have exceeded a secondary rate limit.', headers: { 'retry-after': '3' } });
     expect((await heard()).waits).toEqual([3000]);
     expect(bots()).toHaveLength(3);
     fake.failures.push({ at: '/dispatches', times: 1, status: 502, message: 'Server Error' });
+    fake.signOff.delete(first);
     say('lea', `/approve lead ${SHORT}`);
     const { error } = await heard();
     expect(error?.message).toBe('GitHub does not start the workflow: 502 Server Error');

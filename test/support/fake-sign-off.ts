@@ -5,7 +5,7 @@ interface Answer { status: number; body: unknown; paged?: string }
 type Handler = (values: Record<string, string>, query: URLSearchParams, body: Json) => Answer;
 
 export interface FakeComment { id: number; issue: number; login: string; type: string; body: string; created: string; updated: string; app?: string }
-export interface FakeIssue { number: number; login: string; type: string; title: string; body: string; state: string; labels: string[]; pull?: boolean }
+export interface FakeIssue { number: number; login: string; type: string; title: string; body: string; state: string; labels: string[]; pull?: boolean; repository?: string }
 
 /** Whom the job's own token is on GitHub. */
 export const BOT = 'github-actions[bot]';
@@ -133,9 +133,9 @@ function list(items: Json[]): Answer {
   return { status: 200, body: items, paged: '' };
 }
 
-function issueBody({ number, login, type, title, body, state, labels, pull = false }: FakeIssue): Json {
+function issueBody({ number, login, type, title, body, state, labels, pull = false, repository = 'acme/shop' }: FakeIssue): Json {
   const link = { url: 'https://api.github.com/x', html_url: 'https://github.com/x', diff_url: 'https://github.com/x.diff', patch_url: 'https://github.com/x.patch' };
-  const { pull_request: _, ...rest } = like('/issues', '', { number, title, body, state, user: { login, type }, labels: labels.map((name) => ({ name })), html_url: `https://github.com/acme/shop/issues/${number}` });
+  const { pull_request: _, ...rest } = like('/issues', '', { number, title, body, state, user: { login, type }, labels: labels.map((name) => ({ name })), html_url: `https://github.com/${repository}/issues/${number}`, repository_url: `https://api.github.com/repos/${repository}` });
   return pull ? { ...rest, pull_request: link } : rest;
 }
 
