@@ -1,7 +1,6 @@
 import { batches } from '../config/batch.js';
 import { messageOf, UserError } from '../evidence/errors.js';
 import { formatBytes, formatCount, formatDuration } from '../evidence/format.js';
-import { HostError } from '../host/failure.js';
 import type { JournalEvent } from '../host/journal.js';
 import { deltasOf } from '../release/deltas.js';
 import { onEvery, type Member } from '../release/fleet.js';
@@ -16,12 +15,13 @@ import { DataDeploy } from './migrate.js';
 import { refuseScatteredSecrets } from './generated.js';
 import { resume } from './pause.js';
 import { mayClose, planData } from './plan-data.js';
-import { recorded, type RunContext } from './run-context.js';
+import type { RunContext } from './run-context.js';
 import { runAfterSwitch } from './after-switch.js';
 import { runOnce } from './once.js';
 import { bringSite, followWithSite, planSite } from './site.js';
 import { contentBytes, stageAll } from './stage.js';
 import { switchAll, switchBack } from './switch.js';
+import { runTeamCommand } from './team-command.js';
 import { requireWindow, type WindowChoice } from './window.js';
 
 /**
@@ -148,24 +148,14 @@ function refuseFullDisk(context: RunContext, members: readonly Member[], prepare
 }
 
 async function installOn(context: RunContext, members: readonly Member[], release: string): Promise<void> {
-  const { config, reporter, signal } = context;
   await onEvery(members, async (member) => {
-    const { name, host } = member;
     for (const service of Object.values(servicesOf(context, member))) {
       for (const command of service.install) {
-        throwIfStopped(signal);
-        await recorded(
-          context,
-          { id: `deploy.install.${service.name}`, phase: 'deploy', title: `Install of ${service.name}`, subject: name, expected: 'exit code 0' },
-          async () => {
-            const result = await host.runCommand(release, service.directory, command, config.release.installLimit, (line) => reporter.line(name, line), signal);
-            if (result.code !== 0) {
-              throw new HostError(name, `install of ${service.name} (\`${command}\`)`, { ...result, stderr: result.stderr.trim() === '' ? result.stdout : result.stderr },
-                'Nothing was switched: the release before this one is still live. Mend the command, then run again.');
-            }
-          },
-          () => ({ observed: `\`${command}\` succeeded` }),
-        );
+        throwIfStopped(context.signal);
+        await runTeamCommand(context, member, { release, which: 'staged', folder: service.directory, command, limit: context.config.release.installLimit }, {
+          id: `deploy.install.${service.name}`, title: `Install of ${service.name}`, called: `install of ${service.name} (\`${command}\`)`,
+          remedy: 'Nothing was switched: the release before this one is still live. Mend the command, then run again.',
+        });
       }
     }
   });

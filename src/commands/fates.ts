@@ -1,6 +1,6 @@
 import { UserError } from '../evidence/errors.js';
 import { padTo } from '../evidence/text.js';
-import type { Activation } from '../host/remote-host.js';
+import type { Activation } from '../host/activation.js';
 import type { Member } from '../release/fleet.js';
 import { likelyCause } from '../services/likely-cause.js';
 

@@ -1,7 +1,7 @@
 import { UserError } from '../evidence/errors.js';
 import { formatDuration } from '../evidence/format.js';
 import type { JournalEvent, ReleaseRecord } from '../host/journal.js';
-import type { Findings } from '../host/remote-host.js';
+import type { Findings } from '../host/findings.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';

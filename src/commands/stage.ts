@@ -73,11 +73,11 @@ async function stageOn(context: RunContext, { member, delta, luggage, key }: Par
     { id: 'deploy.stage', phase: 'deploy', title: 'The release is on the host, whole', subject: member.name, expected: `digest ${manifest.digest.slice(0, 12)}` },
     async () => {
       const sentBefore = host.connection.traffic.sent;
-      const again = new Set(await host.stage(release, findings.base?.release, 'first', begin, staged, await uploads.take(key, upload), signal));
+      const again = new Set(await host.stage({ release, base: findings.base?.release, part: 'first', begin, staged }, await uploads.take(key, upload), signal));
       if (again.size > 0) {
         reporter.warn(`${member.name}: ${[...again].slice(0, 5).join(', ')}: rewritten in place since ${findings.base?.release ?? 'the last release'}; sent anew. Such files belong into \`release.shared\`.`);
         const files = manifest.entries.filter((entry) => entry.type === 'file').filter((entry) => again.has(entry.path));
-        await host.stage(release, undefined, 'more', begin, staged, packFiles(artifact.folder, files, () => undefined), signal);
+        await host.stage({ release, base: undefined, part: 'more', begin, staged }, packFiles(artifact.folder, files, () => undefined), signal);
       }
       return { sent: host.connection.traffic.sent - sentBefore, again: again.size };
     },

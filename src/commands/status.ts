@@ -1,6 +1,7 @@
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
-import type { Paused, ServiceStatus } from '../host/remote-host.js';
+import type { Paused } from '../host/findings.js';
+import type { ServiceStatus } from '../host/remote-host.js';
 import { appliedMigrations } from '../release/data-history.js';
 import type { ReleaseRecord } from '../host/journal.js';
 import { describeReverted } from '../release/recover.js';

@@ -1,7 +1,7 @@
 import { batches } from '../config/batch.js';
 import { UserError } from '../evidence/errors.js';
 import type { JournalEvent } from '../host/journal.js';
-import type { Activation, SwitchOptions } from '../host/remote-host.js';
+import type { Activation, SwitchOptions } from '../host/activation.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { revertTarget } from '../release/history.js';
 import { outcomeOf, switchError, type Failure, type Fate, type Fates } from './fates.js';

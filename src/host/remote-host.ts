@@ -1,10 +1,11 @@
-import { gunzipSync } from 'node:zlib';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../evidence/errors.js';
 import type { Connection, ExecResult, Session } from '../ssh/types.js';
+import type { Activation, SwitchLines, SwitchOptions } from './activation.js';
 import { EXIT, HostError, lastLines } from './failure.js';
-import { journalLine, readHistory, type History, type JournalEvent } from './journal.js';
+import { readFindings, splitNul, type Findings } from './findings.js';
+import { journalLine, type JournalEvent } from './journal.js';
 import { LEASE_TIMES, Lease, type LeaseTimes } from './lease.js';
 import { scriptText } from './script.js';
 
@@ -17,57 +18,7 @@ export interface Place {
   readonly envFile: string;
 }
 
-/** The manifest of the newest whole release on the host: raw bytes, see release/manifest.ts. */
-export interface RemoteManifest {
-  readonly release: string;
-  readonly sums: Buffer;
-  readonly tree: Buffer;
-}
-
-/** What a host tells when it is first spoken to. */
-export interface Findings {
-  /** False when nothing of Slipway's is on the host yet. */
-  readonly exists: boolean;
-  /** The release `current` names, or '' when there is none. */
-  readonly current: string;
-  readonly history: History;
-  /** Paths that an app was once seen to rewrite in place: never hard-linked, always sent. */
-  readonly rewritten: ReadonlySet<string>;
-  readonly base: RemoteManifest | undefined;
-  /** Whether the live release has an environment file. */
-  readonly hasEnv: boolean;
-  /** Room on the file system of the root for the login user; undefined where it does not say (no inodes on btrfs). */
-  readonly free: { readonly bytes: number | undefined; readonly inodes: number | undefined };
-  /** Somebody else's lease, seen when only looking. */
-  readonly held: Held | undefined;
-  /** The sum of the text that nginx's site was made from; undefined when there is none, or nginx has not loaded it. */
-  readonly site: string | undefined;
-  /** The live release waits for its confirmation: without one the host goes back by itself. */
-  readonly armed: Armed | undefined;
-  /** Its services are stopped for a while, and nobody has started them again. */
-  readonly paused: Paused | undefined;
-}
-
-/** Since when (ISO 8601) the services of a host are stopped, and why; `page`: whether nginx says so meanwhile. */
-export interface Paused {
-  readonly since: string;
-  readonly why: string;
-  readonly page: boolean;
-}
-
-/** What a host does by itself, and when; less than 0 seconds when its timer has not done it. */
-export interface Armed {
-  readonly release: string;
-  readonly target: string;
-  readonly secondsLeft: number;
-}
-
-export interface Held {
-  readonly secondsLeft: number;
-  readonly beat: string;
-  readonly owner: string;
-}
-
+/** One service as its manager has it now; an empty text where the manager does not tell. */
 export interface ServiceStatus {
   readonly name: string;
   readonly manager: string;
@@ -93,26 +44,30 @@ export interface SiteChange {
   readonly warnings: readonly string[];
 }
 
-/** What a switch is told beside its target. */
-export interface SwitchOptions {
-  /** The host goes back to `target` by itself when nobody confirms within so many seconds. */
-  readonly revert?: { readonly target: string; readonly seconds: number };
-  /** A site that does not answer on the host stops the switch; else it is a warning. */
-  readonly siteMustAnswer: boolean;
-  /**
-   * The services are paused, since what stands in the database does not fit the release that is gone back to: `back`: going
-   * back starts nothing; `all`: neither does the switch itself. `resume` starts them once the data is right.
-   */
-  readonly paused?: 'back' | 'all';
+/** One upload of a release. */
+export interface Staging {
+  readonly release: string;
+  /** The release on the host whose files it shares, where it shares any. */
+  readonly base: string | undefined;
+  /** The release itself, or what the host has asked for once more. */
+  readonly part: 'first' | 'more';
+  readonly begin: JournalEvent;
+  readonly staged: JournalEvent;
 }
 
-/**
- * How an activation ended on one host. `stayed`: nothing was switched; `stopped`: there was nothing to go back to;
- * `unknown`: the link broke meanwhile.
- */
-export type Activation =
-  | { readonly outcome: 'active' }
-  | { readonly outcome: 'stayed' | 'went-back' | 'stopped' | 'stuck' | 'unknown'; readonly reason: string; readonly logs: readonly string[] };
+/** A command of the team's, and where it runs. */
+export interface ReleaseCommand {
+  readonly release: string;
+  /** Whether the release is not live yet, or must be. */
+  readonly which: 'staged' | 'live';
+  /** Below the release; `.` is the release itself. */
+  readonly folder: string;
+  readonly command: string;
+  /** Milliseconds. */
+  readonly limit: number;
+  /** The version of the schema that is to be reached: what it finds in SLIPWAY_SCHEMA_TO. */
+  readonly schemaTo?: string | undefined;
+}
 
 type Line = (text: string) => void;
 
@@ -186,19 +141,11 @@ export class RemoteHost {
   }
 
   /** Sends a release, or the rest of one. Returns the paths the host wants again because they differ there. */
-  async stage(
-    release: string,
-    base: string | undefined,
-    part: 'first' | 'more',
-    begin: JournalEvent,
-    staged: JournalEvent,
-    tar: Readable,
-    signal?: AbortSignal,
-  ): Promise<readonly string[]> {
+  async stage({ release, base, part, begin, staged }: Staging, tar: Readable, signal?: AbortSignal): Promise<readonly string[]> {
     const result = await this.#run(
       'stage',
       [release, base ?? '', part, journalLine(begin), journalLine(staged), this.place.envFile],
-      { input: tar, ...(signal === undefined ? {} : { signal }) },
+      { input: tar, signal },
       'receiving the release',
       [EXIT.again],
     );
@@ -208,19 +155,13 @@ export class RemoteHost {
   }
 
   /**
-   * Runs a command of the team's in a folder of a release: one that is not live yet, or the live one. It is ended with all its children when the
-   * link is lost, when `signal` aborts, or after `limit` milliseconds.
-   * @param schemaTo what it finds in SLIPWAY_SCHEMA_TO: the version of the schema that is to be reached.
+   * Runs a command of the team's; that it fails is no error here. It is ended with all its children when the link is lost,
+   * when `signal` aborts, or after its limit.
    */
-  async runCommand(release: string, folder: string, command: string, limit: number, onLine: Line, signal?: AbortSignal, which: 'staged' | 'live' = 'staged', schemaTo = ''): Promise<ExecResult> {
+  async runCommand({ release, which, folder, command, limit, schemaTo = '' }: ReleaseCommand, onLine: Line, signal?: AbortSignal): Promise<ExecResult> {
     this.#lease?.assertHeld();
     return this.connection.exec(scriptText('run'), [this.place.root, this.#token(), release, folder, command, this.place.envFile, which, schemaTo], {
-      label: 'run',
-      holdInput: true,
-      limit,
-      onStdout: onLine,
-      onStderr: onLine,
-      ...(signal === undefined ? {} : { signal }),
+      label: 'run', holdInput: true, limit, onStdout: onLine, onStderr: onLine, signal,
     });
   }
 
@@ -232,7 +173,7 @@ export class RemoteHost {
   async activate(
     release: string,
     previous: string,
-    lines: { switching: JournalEvent; active: JournalEvent; bad: JournalEvent; back: JournalEvent | undefined },
+    lines: SwitchLines,
     options: SwitchOptions,
     onLine: Line,
   ): Promise<Activation> {
@@ -400,84 +341,4 @@ export class RemoteHost {
 /** What follows a word at the beginning of a script's lines. */
 function said({ stdout }: ExecResult, word: string): string[] {
   return stdout.split('\n').flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
-}
-
-/** Reads what open.sh says up to "ready" (or "held", when taking). */
-async function readFindings(session: Session, host: string): Promise<Findings> {
-  let current = '';
-  let exists = true;
-  let hasEnv = false;
-  let free: Findings['free'] = { bytes: undefined, inodes: undefined };
-  let held: Held | undefined;
-  let armed: Armed | undefined;
-  let paused: Paused | undefined;
-  let site: string | undefined;
-  let rewritten = new Set<string>();
-  let base: { release: string; encoded: string[] } | undefined;
-  const journal: string[] = [];
-  for (;;) {
-    let line: string;
-    try {
-      line = await session.nextLine(150_000);
-    } catch (error) {
-      // The script ended before "ready": either it said why, or somebody else holds the lease.
-      const result = await session.ended;
-      if (result.code === 0 && held !== undefined) break;
-      if (result.code !== 0) throw openingError(host, result);
-      throw error;
-    }
-    const [word = '', ...rest] = line.split(' ');
-    const text = rest.join(' ');
-    if (base !== undefined && base.encoded.at(-1) !== '.' && word !== 'ready') base.encoded.push(line);
-    else if (word === 'ready') break;
-    else if (word === 'absent') exists = false;
-    else if (word === 'has-env') hasEnv = true;
-    else if (word === 'free') free = readFree(text);
-    else if (word === 'current') current = text;
-    else if (word === 'j') journal.push(text);
-    else if (word === 'base') base = { release: text, encoded: [] };
-    else if (word === 'rewritten') rewritten = new Set(splitNul(Buffer.from(text, 'base64')).map((path) => path.toString('utf8')));
-    else if (word === 'site') site = text;
-    else if (word === 'paused') paused = { since: rest[0] ?? '', page: rest[1] !== 'no-page', why: rest.slice(2).join(' ') };
-    else if (word === 'armed') armed = { release: rest[0] ?? '', target: rest[1] ?? '', secondsLeft: Number(rest[2]) };
-    else if (word === 'held') held = { secondsLeft: Number(rest[0]), beat: rest[1] ?? '', owner: rest.slice(2).join(' ') };
-  }
-  return { exists, current, history: readHistory(journal), rewritten, base: base === undefined ? undefined : decodeManifest(base), hasEnv, free, held, armed, paused, site };
-}
-
-/** df's columns avail and iavail; a file system without fixed inodes says 0 or -. */
-function readFree(text: string): Findings['free'] {
-  const [bytes = Number.NaN, inodes = Number.NaN] = text.trim().split(/\s+/).map(Number);
-  return { bytes: Number.isNaN(bytes) ? undefined : bytes, inodes: Number.isNaN(inodes) || inodes === 0 ? undefined : inodes };
-}
-
-function openingError(host: string, result: ExecResult): HostError {
-  return new HostError(
-    host,
-    'opening the host',
-    result,
-    result.code === EXIT.unwritable
-      ? 'Make the folder once as root and give it to the deploy user: `install -d -o <user> -g <user> <root>`; or set `sudo: true` for the host in slipway.yml.'
-      : undefined,
-  );
-}
-
-/** `sums` and `tree` are lists of NUL-ended records; an empty record stands between them. */
-function decodeManifest(raw: { release: string; encoded: readonly string[] }): RemoteManifest {
-  const bytes = gunzipSync(Buffer.from(raw.encoded.filter((line) => line !== '.').join(''), 'base64'));
-  const double = bytes.indexOf(Buffer.from([0, 0]));
-  const border = bytes[0] === 0 ? 0 : double + 1;
-  return { release: raw.release, sums: bytes.subarray(0, border), tree: bytes.subarray(border + 1) };
-}
-
-/** Splits NUL-ended records. */
-export function splitNul(bytes: Buffer): Buffer[] {
-  const records: Buffer[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(0); end !== -1; end = bytes.indexOf(0, start)) {
-    records.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
-  if (start < bytes.length) records.push(bytes.subarray(start));
-  return records;
 }

@@ -1,4 +1,4 @@
-import type { RemoteManifest } from '../host/remote-host.js';
+import type { RemoteManifest } from '../host/findings.js';
 import type { Member } from './fleet.js';
 import { compareManifests, type Delta, type Manifest } from './manifest.js';
 

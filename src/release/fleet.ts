@@ -1,5 +1,6 @@
 import { asError, UserError } from '../evidence/errors.js';
-import { RemoteHost, type Findings, type Place } from '../host/remote-host.js';
+import type { Findings } from '../host/findings.js';
+import { RemoteHost, type Place } from '../host/remote-host.js';
 import type { Connection } from '../ssh/types.js';
 
 /** One host of the fleet during a run. */

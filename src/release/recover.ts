@@ -1,5 +1,6 @@
 import type { JournalEvent, Reverted, Unfinished } from '../host/journal.js';
-import type { Findings, RemoteHost } from '../host/remote-host.js';
+import type { Findings } from '../host/findings.js';
+import type { RemoteHost } from '../host/remote-host.js';
 
 /** What was found and done on a host before anything else, in words for the log. */
 export interface Recovery {

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 const run = async (command: string, folder = '.', limit = 20_000, signal?: AbortSignal): Promise<{ code: number; lines: string[] }> => {
   const lines: string[] = [];
-  const { code } = await host.runCommand('new', folder, command, limit, (line) => lines.push(line), signal);
+  const { code } = await host.runCommand({ release: 'new', which: 'staged', folder, command, limit }, (line) => lines.push(line), signal);
   return { code, lines };
 };
 const alive = (mark: string): boolean => spawnSync('pgrep', ['-f', `^sleep ${mark}$`]).status === 0;
@@ -76,8 +76,8 @@ describe('a command of the team', () => {
   });
 
   test('may not run in the live release, nor in a folder that is not there', async () => {
-    expect(await host.runCommand('live', '.', 'touch x', 5000, () => undefined)).toMatchObject({ code: 3, stderr: expect.stringMatching(/live: nothing may be written/) });
-    expect(await host.runCommand('new', 'nowhere', 'touch x', 5000, () => undefined)).toMatchObject({ code: 3, stderr: expect.stringMatching(/no folder 'nowhere'/) });
+    expect(await host.runCommand({ release: 'live', which: 'staged', folder: '.', command: 'touch x', limit: 5000 }, () => undefined)).toMatchObject({ code: 3, stderr: expect.stringMatching(/live: nothing may be written/) });
+    expect(await host.runCommand({ release: 'new', which: 'staged', folder: 'nowhere', command: 'touch x', limit: 5000 }, () => undefined)).toMatchObject({ code: 3, stderr: expect.stringMatching(/no folder 'nowhere'/) });
     expect(existsSync(join(ground.root, 'releases/live/x'))).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe('a command of the team', () => {
     const other = await ground.host();
     await host.lease?.keep(60);
     await other.take('token', OWNER, false);
-    const running = other.runCommand('new', '.', `(trap "" TERM; sleep ${own}) & wait`, 30_000, () => undefined);
+    const running = other.runCommand({ release: 'new', which: 'staged', folder: '.', command: `(trap "" TERM; sleep ${own}) & wait`, limit: 30_000 }, () => undefined);
     running.catch(() => undefined);
     await until(() => alive(own));
     ground.server.drop();

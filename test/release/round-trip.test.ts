@@ -108,6 +108,9 @@ describe.each([
   });
 });
 
+/** What the journal is told of an upload that does not come to its end. */
+const LINES = { begin: { event: 'begin', release: 'two', at: AT }, staged: { event: 'staged', release: 'two', at: AT, digest: '', files: 1, bytes: 1 } } as const;
+
 describe('a host', () => {
   let ground: Ground;
   beforeEach(async () => { ground = await startGround(); });
@@ -252,7 +255,7 @@ describe('a host', () => {
       change(join(source, 'z'));
       const files = manifest.entries.filter((entry) => entry.type === 'file');
       const tar = packRelease(source, { manifest, revert: '', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined);
-      await expect(host.stage('two', undefined, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 1, bytes: 1 }, tar)).rejects.toThrow(/z changed while the release was being sent/);
+      await expect(host.stage({ release: 'two', base: undefined, part: 'first', ...LINES }, tar)).rejects.toThrow(/z changed while the release was being sent/);
       await host.lease?.free();
       await takes();
     });
@@ -264,10 +267,9 @@ describe('a host', () => {
       const manifest = await readManifest(source, everything);
       writeFileSync(join(source, 'z'), 'CONTENT');
       const files = manifest.entries.filter((entry) => entry.type === 'file');
-      const lines = [{ event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 1, bytes: 1 }] as const;
-      const again = await host.stage('two', findings.base?.release, 'first', ...lines, packRelease(source, { manifest, revert: '', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined));
+      const again = await host.stage({ release: 'two', base: findings.base?.release, part: 'first', ...LINES }, packRelease(source, { manifest, revert: '', shared: [], env: undefined, services: {} }, { send: files, link: [] }, () => undefined));
       expect(again).toEqual(['z']);
-      await expect(host.stage('two', undefined, 'more', ...lines, packFiles(source, files.filter(({ path }) => path === 'z'), () => undefined))).rejects.toThrow(/not what was sent/);
+      await expect(host.stage({ release: 'two', base: undefined, part: 'more', ...LINES }, packFiles(source, files.filter(({ path }) => path === 'z'), () => undefined))).rejects.toThrow(/not what was sent/);
       expect((await host.look(false)).rewritten.size).toBe(0);
       await host.lease?.free();
       await takes();
@@ -281,7 +283,7 @@ describe('a host', () => {
       tar.entry({ name: 'meta/sums' }, '');
       tar.finalize();
       const whole = gzipSync(await buffer(tar));
-      await expect(host.stage('two', findings.base?.release, 'first', { event: 'begin', release: 'two', at: AT }, { event: 'staged', release: 'two', at: AT, digest: '', files: 0, bytes: 0 }, Readable.from([whole]))).rejects.toThrow(/upload ended before all of it/);
+      await expect(host.stage({ release: 'two', base: findings.base?.release, part: 'first', ...LINES }, Readable.from([whole]))).rejects.toThrow(/upload ended before all of it/);
       await host.lease?.free();
       await takes();
     });

@@ -8,7 +8,9 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { JournalEvent } from '../../src/host/journal.js';
 import type { LeaseTimes } from '../../src/host/lease.js';
-import { RemoteHost, type Findings } from '../../src/host/remote-host.js';
+import type { SwitchLines } from '../../src/host/activation.js';
+import type { Findings } from '../../src/host/findings.js';
+import { RemoteHost } from '../../src/host/remote-host.js';
 import { scriptText } from '../../src/host/script.js';
 import { compareManifests, readManifest, type Manifest } from '../../src/release/manifest.js';
 import { selection } from '../../src/release/select.js';
@@ -71,16 +73,16 @@ export async function ship(host: RemoteHost, findings: Findings, release: string
   const begin: JournalEvent = { event: 'begin', release, at: AT };
   const staged: JournalEvent = { event: 'staged', release, at: AT, digest: manifest.digest, files: manifest.files, bytes: manifest.bytes };
   const tar = packRelease(folder, { manifest, revert: scriptText('revert'), shared, env: shipment.env, services }, delta, () => undefined);
-  const again = await host.stage(release, findings.base?.release, 'first', begin, staged, tar);
+  const again = await host.stage({ release, base: findings.base?.release, part: 'first', begin, staged }, tar);
   if (again.length > 0) {
     const files = manifest.entries.filter((entry) => entry.type === 'file').filter((entry) => again.includes(entry.path));
-    await host.stage(release, undefined, 'more', begin, staged, packFiles(folder, files, () => undefined));
+    await host.stage({ release, base: undefined, part: 'more', begin, staged }, packFiles(folder, files, () => undefined));
   }
   return { manifest, sent: delta.send.map(({ path }) => path), linked: [...delta.link], again: [...again] };
 }
 
 /** The journal lines of a switch. */
-export function switchLines(release: string, previous: string): { switching: JournalEvent; active: JournalEvent; bad: JournalEvent; back: JournalEvent | undefined } {
+export function switchLines(release: string, previous: string): SwitchLines {
   return {
     switching: { event: 'switching', release, at: AT, previous: previous === '-' ? '' : previous, why: 'deploy' },
     active: { event: 'active', release, at: AT },
