@@ -44,9 +44,9 @@ function expectedText({ drill }: DatabaseConfig): string {
   ].join('; ');
 }
 
-function drillText({ id, duration, age, rows }: Drilled, { drill }: DatabaseConfig): string {
+function drillText({ id, duration, age, rows }: Drilled, { drill, whole }: DatabaseConfig): string {
   const count = [...rows.values()].reduce((sum, one) => sum + one, 0);
-  return `${id} restored in ${formatDuration(duration)} (RTO), data ${formatDuration(age * 1000)} old (RPO); ${formatCount(count, 'row')} in ${formatCount(rows.size, 'table')} as in the manifest; ${formatCount(drill.probes.length, 'probe')} true`;
+  return `${id} restored in ${formatDuration(duration)} (RTO), data ${formatDuration(age * 1000)} old (RPO); ${formatCount(count, 'row')} in ${formatCount(rows.size, 'table')} as in the manifest; ${formatCount(drill.probes.length, 'probe')} true${whole === true ? '; neither oplog nor accounts are part of a drill' : ''}`;
 }
 
 function refuseSlow({ drill }: DatabaseConfig, { id, duration, age }: Drilled): void {

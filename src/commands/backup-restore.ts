@@ -8,7 +8,7 @@ import { makeBackup } from './backup-create.js';
 import { oneDatabase, placeOf, withDatabases, type DataPlace } from './backup-places.js';
 import { ageText } from './backup-report.js';
 import { noteData } from './data-journal.js';
-import { losses, lossTable, lossText, type Loss } from './losses.js';
+import { losses, lossTable, lossText, wrongRows, type Loss } from './losses.js';
 import { holdingFleet } from './fleet-session.js';
 import { recorded, type RunContext } from './run-context.js';
 import { whilePaused } from './while-paused.js';
@@ -165,7 +165,7 @@ async function replaceData(context: RunContext, place: DataPlace, options: Backu
         const started = performance.now();
         await data.restore(backup.id, { ...key, ...(safety === undefined ? {} : { safety }) }, (line) => context.reporter.line(place.host.name, line));
         const rows = await data.rows();
-        const wrong = losses(rows, backup.rows).filter(({ now, then }) => now !== then);
+        const wrong = wrongRows(rows, backup);
         if (wrong.length > 0) throw new UserError(`after the restore the rows differ from the manifest: ${wrong.map(({ table, now, then }) => `${table}: ${now ?? 'none'} instead of ${then ?? 'none'}`).join('; ')}`);
         return { took: performance.now() - started, rows };
       },

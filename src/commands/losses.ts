@@ -1,3 +1,4 @@
+import type { Backup } from '../databases/backup.js';
 import { formatCount } from '../evidence/format.js';
 
 /** One table, as it is now and as it is in a backup; undefined where there is no such table. */
@@ -10,6 +11,11 @@ export interface Loss {
 /** Every table that is in either, by name. */
 export function losses(now: ReadonlyMap<string, number>, then: ReadonlyMap<string, number>): Loss[] {
   return [...new Set([...now.keys(), ...then.keys()])].sort().map((table) => ({ table, now: now.get(table), then: then.get(table) }));
+}
+
+/** Tables that a restore has not brought back as they are in the backup. */
+export function wrongRows(now: ReadonlyMap<string, number>, { rows, moved }: Pick<Backup, 'rows' | 'moved'>): Loss[] {
+  return losses(now, rows).filter(({ table, now, then }) => now !== then && Math.abs((now ?? 0) - (then ?? 0)) > (moved.get(table) ?? -1));
 }
 
 /** Rows by table: what differs first. */

@@ -3,6 +3,7 @@ import { UserError } from '../evidence/errors.js';
 import { formatCount } from '../evidence/format.js';
 import { isSuspicion, saveData } from './data-backup.js';
 import { noteData } from './data-journal.js';
+import { wrongRows } from './losses.js';
 import type { DataPlace } from './data-places.js';
 import { recorded, type RunContext } from './run-context.js';
 
@@ -44,7 +45,7 @@ export async function bringBack(context: RunContext, place: DataPlace, { release
     async () => {
       const wanted = (await data.list()).backups.find(({ id }) => id === backup);
       await data.restore(backup, { key }, (line) => context.reporter.line(place.member.name, line));
-      const differ = wanted === undefined || !quiet ? [] : differences(wanted.rows, await data.rows());
+      const differ = wanted === undefined || !quiet ? [] : differences(wanted, await data.rows());
       if (differ.length > 0) throw new UserError(`${name}: after the restore of ${backup} these tables do not have the rows of the backup: ${differ.join(', ')}`);
       return wanted;
     },
@@ -72,7 +73,7 @@ export async function saveForSafety(context: RunContext, place: DataPlace, relea
   }
 }
 
-/** Tables that do not have the rows they should. */
-export function differences(wanted: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
-  return [...wanted].flatMap(([table, rows]) => (found.get(table) === rows ? [] : [`${table}: ${found.get(table) ?? 'gone'}, not ${rows}`]));
+/** Tables of the backup that do not have the rows they should. */
+function differences(wanted: Backup, found: ReadonlyMap<string, number>): string[] {
+  return wrongRows(found, wanted).flatMap(({ table, now, then }) => (then === undefined ? [] : [`${table}: ${now ?? 'gone'}, not ${then}`]));
 }

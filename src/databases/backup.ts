@@ -26,6 +26,8 @@ export interface Backup {
   readonly reason?: string;
   /** Rows by table. */
   readonly rows: ReadonlyMap<string, number>;
+  /** By so many rows a table may differ from `rows` once it is restored: what was written while the dump was made comes back too. */
+  readonly moved: ReadonlyMap<string, number>;
   /** False when rows and dump are not of one moment. */
   readonly consistent: boolean;
   /** What the engine had to say: roles, extensions … */
@@ -63,6 +65,7 @@ export function readBackups(output: string): Backup[] {
   return blocks.map(({ id, lines }) => readBackup(id, lines));
 }
 
+const MOVED = 'note.moved.';
 const KINDS = new Set(['manifest', 'verified', 'drilled', 'bad', 'copied']);
 
 function readBackup(id: string, lines: readonly [string, string][]): Backup {
@@ -87,8 +90,9 @@ function readBackup(id: string, lines: readonly [string, string][]): Backup {
     state: reason !== undefined ? 'bad' : drill?.ok === true ? 'drilled' : verified.size > 0 ? 'good' : 'unverified',
     ...(reason === undefined ? {} : { reason }),
     rows: readRows(all.flatMap(([key, value]) => (key === 'rows' ? [value] : []))),
+    moved: new Map(all.flatMap(([key, value]) => (key.startsWith(MOVED) ? [[key.slice(MOVED.length), value === '*' ? Infinity : Number(value)] as const] : []))),
     consistent: text('consistent') === '' || text('consistent').startsWith('yes'),
-    notes: new Map(all.flatMap(([key, value]) => (key.startsWith('note.') ? [[key.slice('note.'.length), value] as const] : []))),
+    notes: new Map(all.flatMap(([key, value]) => (key.startsWith('note.') && !key.startsWith(MOVED) ? [[key.slice('note.'.length), value] as const] : []))),
     ...(verified.size === 0 ? {} : { verified: { at: verified.get('at') ?? '', duration: Number(verified.get('duration')), level: verified.get('level') === 'whole' ? 'whole' as const : 'sealed' as const } }),
     ...(drill === undefined ? {} : { drill }),
     copies: pairs('copied').map(([at, target]) => ({ at, target })),

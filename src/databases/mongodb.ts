@@ -16,7 +16,8 @@ const TLS: Readonly<Record<NonNullable<DatabaseConfig['tls']>, Readonly<Record<s
 
 /**
  * MongoDB: an archive of mongodump. The address is given whole, without its database, which mongorestore would take for
- * the one to restore; whom the account belongs to is then said by `authSource`. See scripts/engine-mongodb.sh.
+ * the one to restore; whom the account belongs to is then said by `authSource`. With `whole` all databases of a replica set
+ * go together, with the oplog; a database in the address then only says whom the account belongs to. See scripts/engine-mongodb.sh.
  */
 export const mongodb: Engine = {
   name: 'mongodb',
@@ -28,9 +29,12 @@ export const mongodb: Engine = {
       where,
     );
     const { scheme, authority, path, options } = divide(url ?? `mongodb://${host ?? 'localhost'}:${database.port ?? 27017}/`, where);
+    const whole = database.whole === true;
     const chosen = name ?? decodeURIComponent(path);
-    if (chosen === '') {
-      throw new UserError(`${where}: the name of the database is missing`, { remedy: `Set \`${where}.url\` with a name behind its hosts, or \`${where}.database\`.` });
+    if (chosen === '' && !whole) {
+      throw new UserError(`${where}: the name of the database is missing`, {
+        remedy: `Set \`${where}.url\` with a name behind its hosts, or \`${where}.database\`; for all databases of a replica set \`${where}.whole: true\`.`,
+      });
     }
     const at = authority.lastIndexOf('@');
     const account = user === undefined ? authority.slice(0, at + 1) : `${encodeURIComponent(user)}${password === undefined ? '' : `:${encodeURIComponent(password)}`}@`;
@@ -48,7 +52,7 @@ export const mongodb: Engine = {
     for (const [key, value] of Object.entries({ url: uri, database: chosen })) {
       if (CONTROL.test(value)) throw new UserError(`${where}: ${key} holds a line break or another control character`);
     }
-    return { uri, database: chosen };
+    return whole ? { uri, whole: 'yes' } : { uri, database: chosen };
   },
   secrets: ['uri'],
 };

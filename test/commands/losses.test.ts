@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { losses, lossTable, lossText } from '../../src/commands/losses.js';
+import { losses, lossTable, lossText, wrongRows } from '../../src/commands/losses.js';
 
 const now = new Map([['users', 12], ['orders', 1500], ['drafts', 3]]);
 const then = new Map([['users', 12], ['orders', 1200], ['invoices', 7]]);
@@ -12,6 +12,12 @@ describe('what a restore costs', () => {
       ['orders', '1,500', '1,200', '−300'],
       ['users', '12', '12', ''],
     ]);
+  });
+
+  test('leaves no table wrong that was written to during the dump, as far as it was', () => {
+    const moved = new Map([['orders', 299], ['drafts', Infinity], ['users', 1]]);
+    expect(wrongRows(now, { rows: then, moved }).map(({ table }) => table)).toEqual(['invoices', 'orders']);
+    expect(wrongRows(now, { rows: then, moved: moved.set('orders', 300).set('invoices', 7) })).toEqual([]);
   });
 
   test.each([

@@ -32,6 +32,13 @@ describe('the address of a MongoDB database', () => {
     });
   });
 
+  test('of all databases says only whom the account belongs to', () => {
+    expect(parameters({ url: 'mongodb://app:s@db.example.com/shop?replicaSet=rs0', whole: true })).toEqual({ uri: 'mongodb://app:s@db.example.com/?replicaSet=rs0&authSource=shop', whole: 'yes' });
+    expect(parameters({ host: 'db.example.com', whole: true })).toEqual({ uri: 'mongodb://db.example.com:27017/', whole: 'yes' });
+    expect(() => parameters({ host: 'db.example.com', whole: true, database: 'shop' })).toThrow(/main\.database: must be left out beside `whole`/);
+    expect(() => parameters({ engine: 'postgres', url: 'x', whole: true })).toThrow(/main\.whole: must be left out for postgres/);
+  });
+
   test.each([
     [{ url: 'mysql://app:secret@db.example.com/shop' }, /mongodb:\/\//],
     [{ url: 'mongodb://app:secret@db.example.com' }, /name of the database is missing/],

@@ -12,7 +12,7 @@ const REACHED_BY: Readonly<Record<string, readonly string[]>> = {
   files: ['path'],
   postgres: SERVER,
   mysql: SERVER,
-  mongodb: SERVER,
+  mongodb: [...SERVER, 'whole'],
   command: ['dump', 'restore', 'check', 'rows'],
 };
 /** A variable and nothing else. */
@@ -39,12 +39,14 @@ function engineKeys(engine: string, taken: readonly string[], value: Loose, comp
   };
   if (engine === 'command') ['dump', 'restore'].forEach(required);
   if (taken.includes('path')) required('path');
-  if (taken !== SERVER) return;
+  if (!taken.includes('url')) return;
+  const whole = value['whole'] === true;
+  if (whole && value['database'] !== undefined) complain(['database'], 'must be left out beside `whole`, which takes all databases');
   if (value['url'] !== undefined) {
     for (const key of ['host', 'port']) if (value[key] !== undefined) complain([key], 'must be left out beside `url`, which names the server');
   } else if (value['host'] === undefined) {
     complain(['url'], `is required for ${engine}; or \`host\` and \`database\``);
-  } else if (value['database'] === undefined) {
+  } else if (value['database'] === undefined && !whole) {
     complain(['database'], `is required for ${engine} beside \`host\``);
   }
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatPercentage, parsePercentage } from '../percentage.js';
 import { parseVersionRange, type VersionRange } from '../version-range.js';
 import { roles } from './environments.js';
@@ -31,6 +31,7 @@ const database = section(
     user: variable(text('The account.')).exactOptional(),
     password: variable(text('Its password: a variable of app-env.', '$DB_PASSWORD')).exactOptional(),
     database: variable(text('The name of the database on the server.')).exactOptional(),
+    whole: z.boolean().exactOptional().meta({ description: 'All databases of a replica set at one moment, with its oplog, instead of one database (engine mongodb). A restore replaces all of them, and the accounts.' }),
     tls: z.enum(['disable', 'prefer', 'require', 'verify-full']).exactOptional().meta({ description: 'Whether the connection must be encrypted, and the certificate verified. Default: what the url says, else prefer.' }),
     ca: relativePath("The file of the authority that signed the server's certificate, below the release.", 'certs/db-ca.pem').exactOptional(),
     dump: text('Writes the whole of the data to standard output (engine command). Runs in the live release.').exactOptional(),

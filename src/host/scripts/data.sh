@@ -117,6 +117,7 @@ package_of() {
     sqlite3 | zstd | gzip | age | openssl | tar) printf 'package %s' "$1" ;;
     psql | pg_dump | pg_restore) printf 'package postgresql-client' ;;
     mysql* | mariadb*) printf 'package mariadb-client' ;;
+    mongosh) printf 'package mongodb-mongosh, from MongoDB' ;;
     mongo*) printf 'package mongodb-database-tools, from MongoDB' ;;
     *) printf 'look for its package' ;;
   esac
