@@ -45,6 +45,8 @@ export interface DatabaseFacts {
   readonly drill?: { readonly id: string; readonly at: number; readonly ok: boolean; readonly reason: string };
   /** A restore of the live data was interrupted: of which backup, and which one has what was there before. */
   readonly restoring?: { readonly id: string; readonly safety: string };
+  /** The host has a timer for backups, whatever the configuration says. */
+  readonly scheduled: boolean;
   /** What the live release's `pending` said, and how it ended (124: it was ended). */
   readonly pending?: { readonly code: number; readonly lines: readonly string[] };
   readonly schema?: string;
@@ -69,6 +71,10 @@ export interface TimerFacts {
   /** user, system, cron, or none. */
   readonly manager: string;
   readonly active: boolean;
+  /** Why it will not fire. */
+  readonly trouble?: string;
+  /** What it runs otherwise than this version and configuration would have it: nothing when empty, not compared when absent. */
+  readonly stale?: string;
   readonly ran?: { readonly at: string; readonly ok: boolean; readonly text: string };
 }
 
@@ -131,7 +137,7 @@ export function parseDatabaseFacts(output: string): DatabaseFacts {
   };
   return {
     ...found,
-    empty: text('empty') === 'yes', replica: text('replica') === 'yes',
+    empty: text('empty') === 'yes', replica: text('replica') === 'yes', scheduled: text('scheduled') === 'yes',
     privileges: texts('privileges'), excess: texts('excess'), tables: texts('table'), untold: texts('untold'),
     bad: all('bad').map(([id = '', reason = '']) => ({ id, reason })),
   };

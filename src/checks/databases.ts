@@ -233,14 +233,28 @@ export const databases: readonly DatabaseCheck[] = [
     title: 'The host makes the scheduled backups',
     family: 'databases', scope: 'database', requirement: ['BK-03', 'BK-05'], severity: 'warn',
     remedy: 'Install the timer: slipway backup schedule.',
-    run({ timer, database: { backup } }) {
-      if (backup.schedule === undefined || timer === undefined) return undefined;
+    run({ facts, timer, database: { backup } }, { environmentName }) {
+      if (backup.schedule === undefined) {
+        if (facts?.scheduled !== true) return undefined;
+        return fail('the host still has a timer, which makes backups as it once was told', 'no timer, as none is configured', { remedy: `Take it away, or configure backup.schedule: slipway backup schedule ${environmentName}` });
+      }
+      if (timer === undefined) return undefined;
       const expected = `a timer: ${backup.schedule} UTC`;
       if (timer.manager === 'none') return fail('no timer', expected);
-      if (!timer.active) return fail(`the timer (${timer.manager}) is not active`, expected);
+      if (!timer.active) return fail(timer.trouble ?? `the timer (${timer.manager}) is not active`, expected);
       const { ran } = timer;
       if (ran?.ok === false) return fail(`its last run failed (${ran.at}): ${ran.text}`, expected, { remedy: 'Mend the cause, then make one by hand: slipway backup create.' });
       return pass(`${timer.manager}${ran === undefined ? ', has not run yet' : `, last run ${ran.at} ${ran.text}`}`, expected);
+    },
+  },
+  {
+    id: 'preflight.databases.schedule-current',
+    title: 'The host\'s timer runs what this version and configuration would',
+    family: 'databases', scope: 'database', requirement: ['BK-03'], severity: 'warn',
+    remedy: 'Bring it up to date: slipway backup schedule.',
+    run({ timer, database: { backup } }, { environmentName }) {
+      if (backup.schedule === undefined || timer?.stale === undefined) return undefined;
+      return verdict(timer.stale === '', timer.stale === '' ? 'as it would be installed now' : timer.stale, 'scripts, settings and times of now', { remedy: `Bring it up to date: slipway backup schedule ${environmentName}` });
     },
   },
   {

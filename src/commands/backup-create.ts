@@ -7,7 +7,7 @@ import { chosenDatabases, everyDatabase, withDatabases, type DataPlace } from '.
 import { prunePlace } from './backup-prune.js';
 import { rowOf, sizeText } from './backup-report.js';
 import type { BackupRow } from './backup-row.js';
-import { timerOf } from './backup-timer.js';
+import { staleText, timerOf, timerTrouble } from './backup-timer.js';
 import { recorded, type RunContext } from './run-context.js';
 
 /**
@@ -93,7 +93,9 @@ function encryptionText({ database }: DataPlace): string {
 /** A schedule in the configuration is worth nothing before the host has it. */
 async function warnOfSchedule(context: RunContext, place: DataPlace): Promise<void> {
   if (place.database.backup.schedule === undefined) return;
-  const timer = await timerOf(place);
-  if (timer.active) return;
-  context.reporter.warn(`${place.name}: slipway.yml has a schedule, and ${place.host.name} has no timer for it yet: slipway backup schedule ${context.environmentName}`);
+  const timer = await timerOf(context, place);
+  const stale = staleText(timer);
+  const wrong = timerTrouble(timer) ?? (stale === undefined ? undefined : `the timer does not run what it should (${stale})`);
+  if (wrong === undefined) return;
+  context.reporter.warn(`${place.name}: slipway.yml has a schedule, and on ${place.host.name} ${wrong}: slipway backup schedule ${context.environmentName}`);
 }

@@ -1,24 +1,16 @@
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { hostOf } from '../config/roles.js';
-import { cronOf, calendarOf } from '../config/schedule.js';
 import { inputOf, scriptInput } from '../databases/input.js';
 import { HostError } from '../host/failure.js';
 import { scriptText } from '../host/script.js';
 import type { ExecResult } from '../ssh/types.js';
 import type { BackupOptions } from './backup.js';
-import { s3Parameters, targetText } from './backup-copy.js';
+import { targetText } from './backup-copy.js';
+import { jobFiles, timesOf } from './backup-job.js';
 import { chosenDatabases, everyDatabase, withDatabases, type DataPlace } from './backup-places.js';
-import { readTimer } from './backup-timer.js';
+import { readTimer, timerTrouble } from './backup-timer.js';
 import { recorded, type RunContext } from './run-context.js';
-
-/** One script that the host's timer runs: its text, its arguments, and what it reads on standard input. */
-interface Step {
-  readonly name: string;
-  readonly script: string;
-  readonly args: readonly string[];
-  readonly input: string;
-}
 
 /**
  * Gives each host the timers that the configuration asks for, and takes away those that it does not ask for any more. What
@@ -65,9 +57,9 @@ async function schedule(context: RunContext, place: DataPlace): Promise<Schedule
   for (const target of database.backup.copy) {
     if (target.s3 === undefined) context.reporter.warn(`${name}: the host's timer makes no copy to ${targetText(target)}: only a run has the key for that server (the workflow \`backup\`)`);
   }
-  const parameters = { calendar: calendarOf(when), cron: cronOf(when), sudo_password: context.credentials.sudoPassword ?? '' };
+  const parameters = { ...timesOf(database), sudo_password: context.credentials.sudoPassword ?? '' };
   const ask = (mode: 'plan' | 'apply'): Promise<ExecResult> =>
-    host.connection.exec(scriptText('backup-schedule'), [host.place.root, name, mode], { input: bundle(inputOf(parameters), stepsOf(context, place)), label: 'backup-schedule' });
+    host.connection.exec(scriptText('backup-schedule'), [host.place.root, name, mode], { input: bundle(inputOf(parameters), jobFiles(context, place)), label: 'backup-schedule' });
   if (context.plan) return planSchedule(context, place, await checked(host.name, ask('plan')));
   const result = await recorded(
     context,
@@ -75,11 +67,12 @@ async function schedule(context: RunContext, place: DataPlace): Promise<Schedule
     () => checked(host.name, ask('apply')),
     (answer) => {
       const { stdout } = answer;
-      const { manager, next, active } = readTimer(stdout);
+      const timer = readTimer(stdout);
+      const { manager, next, active } = timer;
       const warnings = said(stdout, 'warn');
       return {
         observed: [`${wasChanged(answer) ? 'the timer was written' : 'the timer was there already'} (${manager}); next ${next}`, ...warnings].join('; '),
-        ...(active && warnings.length === 0 ? {} : { status: 'warn', remedy: active ? 'See the warning.' : `The timer is not active: systemctl list-timers 'slipway-backup-*' on ${host.name}.` }),
+        ...(active && warnings.length === 0 ? {} : { status: 'warn', remedy: active ? 'See the warning.' : `${timerTrouble(timer) ?? ''}. On ${host.name}: systemctl list-timers 'slipway-backup-*'` }),
       };
     },
   );
@@ -98,26 +91,8 @@ function planSchedule(context: RunContext, { name, host }: DataPlace, { stdout }
   return { text: 'the timer would be written', changed: true };
 }
 
-/** What the timer runs, in order. A copy over SSH is not among it: the host has no key for another server. */
-function stepsOf(context: RunContext, { database, data, host }: DataPlace): Step[] {
-  const copies = database.backup.copy.filter(({ s3 }) => s3 !== undefined);
-  return [
-    data.step('create', { why: 'schedule' }),
-    ...copies.map((target, index): Step => ({
-      name: `copy-${index + 1}`, script: scriptText('backup-copy'), args: [host.place.root, database.name, '', 's3'],
-      input: inputOf({ ...data.common, ...s3Parameters(context, database, target) }),
-    })),
-    data.step('prune', { keep: database.backup.keep }),
-  ];
-}
-
 /** Parameters, then a tar: the job as it is to lie on the host, for its owner alone. */
-function bundle(parameters: string, steps: readonly Step[]): Readable {
-  const files: [string, string][] = [
-    ['run', scriptText('backup-scheduled')],
-    ['steps', steps.map(({ name }) => `${name}\n`).join('')],
-    ...steps.flatMap(({ name, script, args, input }): [string, string][] => [[`${name}.sh`, script], [`${name}.args`, args.map((arg) => `${arg}\n`).join('')], [`${name}.in`, input]]),
-  ];
+function bundle(parameters: string, files: ReadonlyMap<string, string>): Readable {
   const tar = pack();
   for (const [name, text] of files) tar.entry({ name, mode: 0o600 }, text);
   tar.finalize();

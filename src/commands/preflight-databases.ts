@@ -14,7 +14,7 @@ import type { Parameters } from '../databases/engine.js';
 import { UserError } from '../evidence/errors.js';
 import { RemoteHost } from '../host/remote-host.js';
 import type { Connection } from '../ssh/types.js';
-import { timerOf } from './backup-timer.js';
+import { staleText, timerOf, timerTrouble } from './backup-timer.js';
 import type { RunContext } from './run-context.js';
 
 type Context = Pick<RunContext, 'config' | 'environmentName' | 'environment' | 'lookup' | 'redactor'>;
@@ -41,7 +41,7 @@ async function visitDatabase(context: Context, connection: Connection, database:
     const reached = engines[database.engine].parameters(database, { root, shared: config.release.shared, lookup });
     // Beside the questions, not before them: a probe may wait for its whole limit.
     const probes = doorsOf(database.engine, reached).then((doors) => Promise.all(doors.map(async ({ address, port }) => ({ place: `port ${port}${doors.length === 1 ? '' : ` of ${address}`}`, answer: await probeDirect(address, port) }))));
-    const [asked, doors] = await Promise.all([ask(data, host, database), probes]);
+    const [asked, doors] = await Promise.all([ask(context, data, host, database), probes]);
     const password = reached['password'] ?? passwordInUrl(reached['uri'] ?? '');
     return { ...base, ...asked, doors, ...(password === undefined || password === '' ? {} : { password: { sample: isSamplePassword(password), bits: estimateBits(password) } }) };
   } catch (error) {
@@ -50,7 +50,7 @@ async function visitDatabase(context: Context, connection: Connection, database:
   }
 }
 
-async function ask(data: HostData, host: RemoteHost, database: DatabaseConfig): Promise<Pick<DatabaseVisit, 'facts' | 'timer'>> {
+async function ask(context: Context, data: HostData, host: RemoteHost, database: DatabaseConfig): Promise<Pick<DatabaseVisit, 'facts' | 'timer'>> {
   const result = await data.facts(questionsOf(database));
   if (result.code !== 0) {
     const words = result.stderr.trim().split('\n').at(-1)?.replace(/^slipway: /, '') ?? '';
@@ -58,7 +58,9 @@ async function ask(data: HostData, host: RemoteHost, database: DatabaseConfig): 
   }
   const facts = parseDatabaseFacts(result.stdout);
   if (database.backup.schedule === undefined || result.stdout.startsWith('absent\t')) return { facts };
-  return { facts, timer: await timerOf({ name: database.name, host }) };
+  const { stale, ...timer } = await timerOf(context, { host, database, data });
+  const trouble = timerTrouble(timer);
+  return { facts, timer: { ...timer, ...(trouble === undefined ? {} : { trouble }), ...(stale === undefined ? {} : { stale: staleText({ stale }) ?? '' }) } };
 }
 
 /** What `backup-facts.sh` is told beside what every script is. */

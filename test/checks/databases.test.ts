@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseDatabaseFacts, type DatabaseVisit } from '../../src/checks/database-facts.js';
 import { runPreflight } from '../../src/checks/run.js';
+import { jobFiles, wantedTimer } from '../../src/commands/backup-job.js';
 import { doorsOf, visitDatabases } from '../../src/commands/preflight-databases.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
@@ -20,10 +21,10 @@ describe('what the host says of a database', () => {
       'table\todd name', 'row\t5\todd name', 'privileges\tUSAGE ON *.*', 'bad\t20261121-000000\tit is empty', 'end\tok'].join('\n'));
     expect(facts).toEqual({
       live: 'r7', version: { server: '10.11.6-MariaDB', client: 'mariadb-dump 10.11.6' }, size: 12, encrypted: 'no', anonymous: 'accepted', connections: { used: 3, max: 151 },
-      tables: ['odd name'], rows: new Map([['odd name', 5]]), privileges: ['USAGE ON *.*'], excess: [], untold: [], empty: false, replica: false, bad: [{ id: '20261121-000000', reason: 'it is empty' }],
+      tables: ['odd name'], rows: new Map([['odd name', 5]]), privileges: ['USAGE ON *.*'], excess: [], untold: [], empty: false, replica: false, scheduled: false, bad: [{ id: '20261121-000000', reason: 'it is empty' }],
     });
     expect(parseDatabaseFacts('anonymous\tcould not be tried\nconnections\t3 none\nsize\t\nunreachable\t\nend\tok')).toMatchObject({ anonymous: 'unknown', unreachable: 'it does not answer' });
-    expect(parseDatabaseFacts('connections\t3 none\nsize\t\nend\tok')).toEqual({ tables: [], privileges: [], excess: [], untold: [], empty: false, replica: false, bad: [] });
+    expect(parseDatabaseFacts('connections\t3 none\nsize\t\nend\tok')).toEqual({ tables: [], privileges: [], excess: [], untold: [], empty: false, replica: false, scheduled: false, bad: [] });
   });
   test('is refused when it ends half-way', () => {
     expect(() => parseDatabaseFacts('version\t16\t16\n')).toThrow('not whole');
@@ -187,6 +188,28 @@ if (missing.length === 0) describe('preflight of a database on its host', () => 
     test('a schedule without a timer is a warning', async () => {
       await dataOf(sqlite()).create({ why: 'manual' });
       expect(await verdicts(sqlite({ backup: { schedule: '02:00' } }))).toEqual(['warn schedule: no timer']);
+    });
+
+    test('a timer that is gone, runs something else than it would now, or is no longer wanted is a warning, and no secret is sent to tell', async () => {
+      await dataOf(sqlite()).create({ why: 'manual' });
+      const of = (times: string): Config => sqlite({ backup: { schedule: times, copy: [{ s3: 's3://acme/shop', 'access-key': 'id', 'secret-key': '$COPY_SECRET' }] } });
+      const schedule = join(ground.root, '.slipway/backups/main/.schedule');
+      await mkdir(join(schedule, 'job'), { recursive: true });
+      await writeFile(join(schedule, 'installed'), 'cron\n');
+      // As root and with cron the host's crontab has no line of ours, which it says in any case.
+      delete variables['COPY_SECRET'];
+      expect(await verdicts(of('02:00'))).toEqual(['warn schedule: the timer is gone']);
+      variables['COPY_SECRET'] = 'one secret';
+      expect(await verdicts(of('02:00'))).toEqual(['warn schedule: the timer is gone',
+        'warn schedule-current: the scripts are those of another version of Slipway; its settings or credentials are not those of now; its times are others; its PATH is not that of a login']);
+      const files = jobFiles(contextOf(of('02:00')), { database: of('02:00').databases['main']!, host, data: dataOf(of('02:00')) });
+      for (const [name, text] of files) await writeFile(join(schedule, 'job', name), text);
+      await writeFile(join(schedule, 'path'), (await host.connection.exec('printf "%s\\n" "$PATH"')).stdout);
+      expect(await verdicts(of('02:00'))).toEqual(['warn schedule: the timer is gone', 'warn schedule-current: its times are others']);
+      variables['COPY_SECRET'] = 'another secret';
+      expect(await verdicts(of('02:00'))).toContain('warn schedule-current: its settings or credentials are not those of now; its times are others');
+      expect(JSON.stringify(wantedTimer(contextOf(of('02:00')), { database: of('02:00').databases['main']!, host, data: dataOf(of('02:00')) }))).not.toContain(Buffer.from('another secret').toString('base64').slice(0, 12));
+      expect(await verdicts(sqlite())).toEqual(['warn schedule: the host still has a timer, which makes backups as it once was told']);
     });
 
     test('a folder of uploads and a way of the team\'s own are asked what they can tell', async () => {

@@ -38,11 +38,11 @@ describe('the table of backups', () => {
 });
 
 describe('what a host says of its timer', () => {
-  test('is none, when it has none', () => expect(readTimer('timer\tnone\n')).toEqual({ manager: 'none', active: false, next: '' }));
+  test('is none, when it has none', () => expect(readTimer('timer\tnone\n')).toEqual({ manager: 'none', state: '', active: false, next: '' }));
 
   test('is when it fires, and how it last ran', () => {
     const said = 'schedule\tunchanged\ntimer\tuser\tactive\tSun 2026-11-22 02:00:41 UTC\nran\tat\t2026-11-21T02:00:12Z\nran\ttook\t14\nran\tresult\tok\n';
-    expect(readTimer(said)).toEqual({ manager: 'user', active: true, next: 'Sun 2026-11-22 02:00:41 UTC', ran: { at: '2026-11-21T02:00:12Z', ok: true, text: 'in 14 s' } });
+    expect(readTimer(said)).toEqual({ manager: 'user', state: 'active', active: true, next: 'Sun 2026-11-22 02:00:41 UTC', ran: { at: '2026-11-21T02:00:12Z', ok: true, text: 'in 14 s' } });
   });
 
   test('is what failed, when it failed, and that it no longer fires', () => {

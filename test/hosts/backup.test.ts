@@ -94,7 +94,7 @@ describe('a backup by the action', () => {
     const made = ran.evidence.find(({ id }) => id === 'backup.create');
     expect(made).toMatchObject({ status: 'pass', subject: 'main', data: { id: first, rows: { orders: 3, empty: 0 } } });
     expect(ran.summary).toMatch(new RegExp(`\\| main \\| ${first} \\|.*\\| good \\| manual \\| none \\|`));
-    expect(ran.log).toContain('has no timer for it yet: slipway backup schedule production');
+    expect(ran.log).toContain('there is no timer: slipway backup schedule production');
     expect(await list()).toMatchObject([{ id: first, state: 'good', why: 'manual', rows: { orders: 3 } }]);
     expect((await host.run(`stat -c '%a %U' ${BACKUPS} ${BACKUPS}/${first} ${BACKUPS}/${first}/*`)).stdout).toMatch(/^(700 deploy\n){2}(600 deploy\n)+$/);
     expect((await host.run(`head -c 200 ${BACKUPS}/${first}/archive`)).stdout).not.toContain('SQLite format');
@@ -164,6 +164,21 @@ describe('the host’s own timer', () => {
     expect(newest).toMatchObject({ state: 'good', why: 'schedule', rows: { orders: 3 }, encrypted: 'age' });
     const ran = await backup({ do: 'list' });
     expect(ran.log).toMatch(/the host backs up by itself \(user\); next .*; its last run, .* ago, succeeded/);
+    expect(ran.log).not.toContain('does not run what it should');
+  }, 60_000);
+
+  test('that is of another version, disabled, asleep or was killed is told, and one command mends it', async () => {
+    await host.run(`cd ${BACKUPS}/.schedule && echo '# older' >>job/create.sh && mkdir .running && systemctl --user disable ${UNIT}.timer`, { user: 'deploy' });
+    const told = await backup({ do: 'list' });
+    expect(told.log).toContain('the timer is not enabled');
+    expect(told.log).toMatch(/does not run what it should: the scripts are those of another version of Slipway\. slipway backup schedule production/);
+    expect(told.log).toMatch(/its last run, .* ago, FAILED \w+: it was ended before it was done/);
+    expect(await backup({ do: 'schedule' })).toMatchObject({ code: 0 });
+    await host.run(`rmdir ${BACKUPS}/.schedule/.running; rm /var/lib/systemd/linger/deploy`);
+    const mended = await backup({ do: 'list' });
+    await host.run('touch /var/lib/systemd/linger/deploy');
+    expect(mended.log).not.toContain('does not run what it should');
+    expect(mended.log).toContain('fires only while its user is logged in');
   }, 60_000);
 
   test('fires when its time has come', async () => {

@@ -10,6 +10,7 @@
 #   free BYTES       where backups go                           restoring ID SAFETY-ID
 #   backup ID EPOCH SIZE STORED DURATION WHY  the newest good one;  damaged TEXT  when it is not there as it was written
 #   bad ID REASON    each that is newer                         drill ID AT RESULT REASON  the last one
+#   scheduled yes    the host has a timer for it
 #   pending CODE, pending-line TEXT; schema VERSION             end ok
 read_parameters
 if [ -f "${1%/}/.slipway/app" ]; then
@@ -112,6 +113,7 @@ done | sort | tail -n 1 | awk -F '\t' '{ printf "drill\t%s\t%s\t%s\t%s\n", $2, $
 if [ -f "$folder/restoring" ]; then
   printf 'restoring\t%s\t%s\n' "$(manifest_field "$folder/restoring" id)" "$(manifest_field "$folder/restoring" safety)"
 fi
+if [ -f "$state/backups/$database/.schedule/installed" ]; then printf 'scheduled\tyes\n'; fi
 
 # --- the schema --------------------------------------------------------------------------------------------------
 ask_release() { in_release "$1" "${p_directory:-.}" >"$work/answer" 2>"$work/said-answer"; }

@@ -2,8 +2,12 @@
 # Gives this host a timer of its own for the backups of one database: they are made also when nobody deploys.
 #   $1 root  $2 database  $3 apply | plan | look | remove | list (of every database that has a timer; $2 is not read)
 # Standard input: parameters; for apply and plan a tar follows with what the timer runs (backup-scheduled.sh and its steps).
+# Says of a timer `timer<TAB>MANAGER<TAB>STATE<TAB>NEXT`, how it last ran (`ran<TAB>KEY<TAB>VALUE`), and with job_b64 what of it is
+# not as it is to be (`stale<TAB>NAME`: a file of the job, path, or units; at the end none). STATE is active, or why it does not fire: missing,
+# disabled (not after the next start), asleep (only while the user is logged in), stopped (cron), or systemd's word.
 #   calendar  when, as systemd says it; more than one between `;`      cron  the same in five fields, UTC
 #   delay     at most so many seconds later, by chance                 sudo_password
+#   job_b64   for look: the sums of what the timer is to run, as sha256sum prints them
 # Kept in .slipway/backups/<database>/.schedule/:
 #   job/       what the timer runs, with the parameters it needs: secrets too, so all of it is for the owner alone
 #   path       the PATH of a login, for the tools it needs             installed  who keeps the timer: user, system or cron
@@ -124,13 +128,50 @@ differing() {
     (cd "$schedule" && find job -type f) | while IFS= read -r file; do [ -e "$new/$file" ] || printf '%s\n' "$file"; done
   fi
 }
-units_differ() {
+units_stale() {
   if [ "$manager" = cron ]; then
     [ "$(crontab_line)" != "$(cat "$new/cron")" ]
-  elif cmp -s "$new/$unit.service" "$(unit_folder)/$unit.service" && cmp -s "$new/$unit.timer" "$(unit_folder)/$unit.timer" &&
-    systemd_tells is-active --quiet "$unit.timer" && systemd_tells is-enabled --quiet "$unit.timer"; then
-    return 1
+  else
+    ! cmp -s "$new/$unit.service" "$(unit_folder)/$unit.service" || ! cmp -s "$new/$unit.timer" "$(unit_folder)/$unit.timer"
   fi
+}
+units_differ() { units_stale || [ "$(timer_state)" != active ]; }
+
+timer_state() {
+  if [ "$manager" = cron ]; then
+    if [ -z "$(crontab_line)" ]; then echo missing; elif cron_runs; then echo active; else echo stopped; fi
+    return 0
+  fi
+  timer_is=$(systemd_tells is-active "$unit.timer") || :
+  if [ "$timer_is" != active ]; then
+    printf '%s\n' "${timer_is:-missing}"
+  elif ! systemd_tells is-enabled --quiet "$unit.timer"; then
+    echo disabled
+  elif [ "$manager" = user ] && [ ! -e "/var/lib/systemd/linger/$(id -un)" ]; then
+    echo asleep
+  else
+    echo active
+  fi
+}
+cron_runs() {
+  grep -qsx -e cron -e crond /proc/[0-9]*/comm && return 0
+  for one in cron crond cronie cron.target; do
+    if systemctl is-active --quiet "$one" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+
+# stale: the names of what the timer runs otherwise than it is to. By sums, so that no secret need be sent for it.
+stale() {
+  [ -n "${p_job_b64:-}" ] && [ "$manager" != none ] || return 0
+  new=$(mktemp -d "${TMPDIR:-/tmp}/slipway-look-XXXXXX") || return 0
+  trap 'rm -rf "$new"' EXIT
+  printf '%s' "$p_job_b64" | base64 -d | sort >"$new/wanted"
+  (cd "$schedule/job" && sha256sum -- *) 2>/dev/null | sort | comm -3 "$new/wanted" - | awk '{ print $2 }' | sort -u
+  if [ "$(cat "$schedule/path" 2>/dev/null)" != "$PATH" ]; then echo path; fi
+  if [ "$manager" = cron ]; then cron_line >/dev/null; else render_units; fi
+  if units_stale; then echo units; fi
+  echo none
 }
 
 install_units() {
@@ -179,10 +220,16 @@ look() {
   manager=$(cat "$schedule/installed" 2>/dev/null) || manager=none
   case $manager in
     none) printf 'timer\tnone\n' ;;
-    cron) printf 'timer\tcron\t%s\t%s\n' "$(if [ -n "$(crontab_line)" ]; then printf active; else printf missing; fi)" "$(crontab_line | cut -d/ -f1)" ;;
-    *) printf 'timer\t%s\t%s\t%s\n' "$manager" "$(systemd_tells is-active "$unit.timer" || :)" "$(systemd_tells show --value -p NextElapseUSecRealtime "$unit.timer" || :)" ;;
+    cron) printf 'timer\tcron\t%s\t%s\n' "$(timer_state)" "$(crontab_line | cut -d/ -f1)" ;;
+    *) printf 'timer\t%s\t%s\t%s\n' "$manager" "$(timer_state)" "$(systemd_tells show --value -p NextElapseUSecRealtime "$unit.timer" || :)" ;;
   esac
-  if [ -f "$schedule/ran" ]; then sed 's/^/ran\t/' "$schedule/ran"; fi
+  if [ -d "$schedule/.running" ] && flock -n "$schedule/lock" true && [ -d "$schedule/.running" ]; then
+    # It has left its folder behind: killed, or the host lost its power.
+    printf 'ran\tat\t%s\nran\tresult\tfailed\nran\tstep\t%s\nran\ttext\tit was ended before it was done\n' \
+      "$(date -u -d "@$(stat -c %Y "$schedule/.running")" +%Y-%m-%dT%H:%M:%SZ)" "$(sed -n 's/^[-0-9]*T[0-9:]*Z \([a-z0-9-]*\)$/\1/p' "$schedule/log" 2>/dev/null | tail -n 1)"
+  elif [ -f "$schedule/ran" ]; then
+    sed 's/^/ran\t/' "$schedule/ran"
+  fi
 }
 
 case $mode in
@@ -228,7 +275,10 @@ case $mode in
     fi
     look
     ;;
-  look) look ;;
+  look)
+    look
+    stale | sed 's/^/stale\t/'
+    ;;
   list)
     for schedule in "$state"/backups/*/.schedule; do
       [ -d "$schedule" ] || continue

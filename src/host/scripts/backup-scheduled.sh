@@ -11,7 +11,8 @@ if [ -f "$schedule/path" ]; then PATH=$(cat "$schedule/path"); fi
 export PATH
 
 exec 8>"$schedule/lock"
-flock -n 8 || fail 6 "the backup of $2 that the timer began before is still at work"
+# Who looks at it holds the lock for a moment.
+flock -w 10 8 || fail 6 "the backup of $2 that the timer began before is still at work"
 
 # Its own copy: the job may be renewed meanwhile.
 exec 6>"$schedule/swap"

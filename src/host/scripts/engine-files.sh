@@ -18,7 +18,10 @@ files_in() { if [ -n "${1:-}" ]; then printf '%s' "$work/$1"; else printf '%s' "
 
 # files_lost FOLDER: it is a disk of its own, with what the file system keeps there: a folder of root's for root alone. No upload is
 # in it and nobody else may read it, so it is no part of the data: it is not saved, not counted, and stays where it is.
-files_lost() { [ -d "$1/lost+found" ] && [ ! -L "$1/lost+found" ] && [ "$(stat -c '%u %a' "$1/lost+found")" = '0 700' ]; }
+files_lost() {
+  [ -d "$1/lost+found" ] && [ ! -L "$1/lost+found" ] || return 1
+  case $(stat -c '%u %a' "$1/lost+found") in '0 '*00) : ;; *) return 1 ;; esac
+}
 
 engine_version() {
   files_there || return 1

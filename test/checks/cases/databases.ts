@@ -147,7 +147,12 @@ export const databaseCases: readonly Case[] = [
   at('schedule', 'fail', 'there is none', [...POSTGRES, SCHEDULE], timer({ manager: 'none', active: false }), /backup schedule/),
   at('schedule', 'fail', 'somebody stopped it', [...POSTGRES, SCHEDULE], timer({ active: false }), /not active/),
   at('schedule', 'fail', 'its last run failed', [...POSTGRES, SCHEDULE], timer({ ran: { at: '2026-11-21T00:00:00Z', ok: false, text: 'create: no room' } }), /no room/),
+  at('schedule', 'fail', 'it fires only while somebody is logged in', [...POSTGRES, SCHEDULE], timer({ active: false, trouble: 'the timer fires only while its user is logged in' }), /logged in/),
   at('schedule', 'nothing', 'none is configured', POSTGRES, timer({ manager: 'none', active: false })),
+  at('schedule', 'fail', 'none is configured any more', POSTGRES, { scheduled: 'yes' }, /as it once was told.*backup schedule/s),
+  at('schedule-current', 'pass', 'it runs what would be installed now', [...POSTGRES, SCHEDULE], timer({ stale: '' })),
+  at('schedule-current', 'fail', 'Slipway was updated', [...POSTGRES, SCHEDULE], timer({ stale: 'the scripts are those of another version of Slipway' }), /another version.*backup schedule/s),
+  at('schedule-current', 'nothing', 'it could not be compared', [...POSTGRES, SCHEDULE], timer()),
 
   at('drill-result', 'pass', 'it was restored', POSTGRES, {}),
   at('drill-result', 'fail', 'a table was lost', POSTGRES, { drill: '20261121-000000\t2026-11-20T03:00:00Z\tfailed\tthe table users is not there' }, /the table users/),
