@@ -87,6 +87,7 @@ export function house(root) {
         '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
         // The tsconfig's noPropertyAccessFromIndexSignature asks for the brackets that dot-notation would remove.
         '@typescript-eslint/dot-notation': 'off',
+        'no-restricted-syntax': ['error', { selector: "ImportDeclaration[importKind='value'][source.value='zod'] ImportSpecifier", message: "Write import * as z from 'zod': with { z } all of zod is in the bundle." }],
         'import-x/no-cycle': 'error',
         'import-x/no-default-export': 'error',
         'import-x/no-restricted-paths': ['error', { basePath: root, zones }],

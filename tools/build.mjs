@@ -1,17 +1,20 @@
 /**
- * Builds `dist/`: one bundle that all actions and the CLI share, and a one-line stub for each.
+ * Builds `dist/`: one bundle that all actions and the CLI share, two that are read when something needs them, and a one-line stub for each entry.
  *
  *   node tools/build.mjs [--out <folder>] [--hook <file>]     default: dist; a hook is for tests alone (see generate.mjs)
  *
- * generate → tsc (src → build/) → ncc (tools/entry.cjs → index.cjs, tools/plots.cjs → plots.cjs) → stubs. The same sources give
- * the same bytes anywhere: no source maps, no path of the building machine, no native code. plots.cjs is ECharts: the report alone
- * reads it, so that nothing else pays for it.
+ * generate → esbuild (entry.mjs → index.cjs, scenario.mjs → scenario.cjs, plots.mjs → plots.cjs) → stubs. Types are stripped, not
+ * checked: that is `npm run typecheck`. The same sources give the same bytes anywhere: no source maps, no path of the building
+ * machine, no native code.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isBuiltin } from 'node:module';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import ncc from '@vercel/ncc';
+import { build } from 'esbuild';
+import { leftOut, readLater } from './bundle-parts.mjs';
+import { licensesOf } from './licenses.mjs';
 
 const root = join(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') }, hook: { type: 'string' } } });
@@ -20,67 +23,65 @@ const out = resolve(values.out);
 /** What `runs.main` and `runs.post` in the action.yml files name. */
 const entries = ['preflight', 'build', 'deploy', 'deploy-post', 'smoke', 'rollback', 'backup', 'server', 'certbot', 'signoff', 'report', 'watch', 'go-live', 'go-live-post'];
 
-/** ssh2 names PuTTY's agent helper, which it starts on Windows only; the program is not shipped. */
-const leftOut = ['pagent.exe'];
+/** What ssh2 tries, and does without: native code would tie the bundle to one machine. */
+const withoutThem = ['*.node', 'cpu-features'];
 
-/** The other bundle, as tools/entry.cjs asks for it. */
-const PLOTS = './plots.cjs';
+/** The bundles that are read when something needs them. */
+const beside = ['./scenario.cjs', './plots.cjs'];
 
-/**
- * What our dependencies import and we never reach: ssh2 works without its optional native part, and @actions/core speaks HTTP
- * for OIDC tokens only and starts programs only to describe the machine. Without undici the bundle is a megabyte smaller.
- * In their place stands a module of Node's that has none of these names.
- */
-const unused = ['cpu-features', '@actions/http-client', '@actions/http-client/lib/auth', '@actions/exec'];
+/** What all actions read at their start may not be larger, in bytes: what only some need goes into a bundle of its own. */
+const MOST = 3_000_000;
 
 const stubs = Object.fromEntries(entries.map((name) => [`${name}.cjs`, `require('./start.cjs').run('${name}');\n`]));
 stubs['slipway.cjs'] = "#!/usr/bin/env node\nrequire('./start.cjs').cli(process.argv);\n";
 stubs['start.cjs'] = readFileSync(join(root, 'tools/start.cjs'), 'utf8');
 
-run('tools/generate.mjs', ...(values.hook === undefined ? [] : ['--hook', values.hook]));
-run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
-const main = await bundle('tools/entry.cjs', { ...nothing(unused), [PLOTS]: PLOTS });
-const plots = await bundle('tools/plots.cjs', {});
+const { status } = spawnSync(process.execPath, ['tools/generate.mjs', ...(values.hook === undefined ? [] : ['--hook', values.hook])], { cwd: root, stdio: 'inherit' });
+if (status !== 0) process.exit(1);
+const parts = await Promise.all([
+  // Only a smoke scenario has cookies and JSONPath, only a report has plots: nothing else pays for them.
+  bundle('tools/entry.mjs', 'index.cjs', [leftOut(), await readLater('./scenario.cjs', ['tough-cookie', 'jsonpath-rfc9535'])]),
+  bundle('tools/scenario.mjs', 'scenario.cjs'),
+  bundle('tools/plots.mjs', 'plots.cjs'),
+]);
+if (parts[0].text.length > MOST) throw new Error(`index.cjs has ${parts[0].text.length} bytes, more than ${MOST}`);
+const packages = new Set(parts.flatMap(({ inputs }) => inputs));
+const files = { ...Object.fromEntries(parts.map(({ name, text }) => [name, text])), 'licenses.txt': licensesOf(root, packages), ...stubs };
 mkdirSync(out, { recursive: true });
-const files = { 'index.cjs': main.code, 'plots.cjs': plots.code, 'licenses.txt': `${main.licenses}\n\n${plots.licenses}`, ...stubs };
 for (const stale of readdirSync(out).filter((name) => !(name in files))) rmSync(join(out, stale), { recursive: true });
 for (const [name, text] of Object.entries(files)) writeFileSync(join(out, name), text);
 chmodSync(join(out, 'slipway.cjs'), 0o755);
-console.log(`${out}: index.cjs ${Math.round(main.code.length / 1024)} KiB, plots.cjs ${Math.round(plots.code.length / 1024)} KiB, ${Object.keys(stubs).length} stubs`);
+console.log(`${out}: ${parts.map(({ name, text }) => `${name} ${Math.round(text.length / 1024)} KiB`).join(', ')}, ${Object.keys(stubs).length} stubs`);
 
-/** Runs a program of Node's in the repository; what it found is on the terminal, so a failure needs no stack of ours. */
-function run(program, ...args) {
-  const { status } = spawnSync(process.execPath, [program, ...args], { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(1);
-}
-
-/** Requests that are answered with a module of Node's that has none of their names. */
-function nothing(names) {
-  return Object.fromEntries(names.map((name) => [name, 'node:constants']));
-}
-
-/** Bundles what was compiled; throws when the result is more than one file of plain JavaScript. */
-async function bundle(entry, externals) {
-  const { code, assets } = await ncc(join(root, entry), {
-    cache: false,
-    externals,
-    license: 'licenses.txt',
-    minify: false,
-    quiet: true,
-    sourceMap: false,
-    target: 'es2022',
+/** Bundles an entry; throws when the result is more than one file of plain JavaScript, or tells where it was built. */
+async function bundle(entry, name, plugins = []) {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    // Also where node_modules is a link, every file has the name it has here.
+    preserveSymlinks: true,
+    entryPoints: [entry],
+    bundle: true,
+    // ssh2 reads __dirname, which an ES module does not have.
+    format: 'cjs',
+    platform: 'node',
+    // ASCII is one byte a character in memory too.
+    charset: 'ascii',
+    // In licenses.txt.
+    legalComments: 'none',
+    external: [...withoutThem, ...beside],
+    plugins,
+    metafile: true,
+    write: false,
+    outfile: name,
+    logLevel: 'warning',
   });
-  const licenses = assets['licenses.txt']?.source?.toString() ?? '';
-  const extra = Object.keys(assets).filter((name) => name !== 'licenses.txt' && !leftOut.includes(name));
-  if (extra.length > 0) {
-    // Native code would tie the bundle to one machine. ssh2 works without its optional parts: `externals` above
-    // leaves one out, `ignore-scripts=true` in .npmrc keeps npm from building the other. A chunk means import().
-    throw new Error(`The bundle must be one file, but ncc also made: ${extra.join(', ')}`);
-  }
-  if (code.includes(root)) {
-    const line = code.split('\n').find((text) => text.includes(root));
+  if (outputFiles.length !== 1) throw new Error(`${entry} must become one file, but became ${outputFiles.map(({ path }) => basename(path)).join(', ')}`);
+  const missing = Object.values(metafile.outputs)[0].imports.map(({ path }) => path).filter((path) => !isBuiltin(path) && !beside.includes(path) && !path.endsWith('.node') && !withoutThem.includes(path));
+  if (missing.length > 0) throw new Error(`${entry} would ask a user's machine for ${missing.join(', ')}`);
+  const { text } = outputFiles[0];
+  if (text.includes(root)) {
+    const line = text.split('\n').find((one) => one.includes(root));
     throw new Error(`The bundle holds a path of this machine: ${line?.trim().slice(0, 300)}`);
   }
-  // Packages name source maps that are not shipped.
-  return { code: code.replace(/^\/\/# sourceMappingURL=.*\n/gm, ''), licenses };
+  return { name, text, inputs: Object.keys(metafile.inputs) };
 }

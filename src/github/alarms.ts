@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyOfIssue } from '../watch/alarms.js';
 import type { AlarmBoard } from '../watch/board.js';
 import { incidentMark, incidentText, incidentTitle, type IncidentBoard } from '../watch/incident.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DeploymentStatus } from '../report/publisher.js';
 import type { GitHubApi, Route, Write } from './api.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../evidence/errors.js';
 import type { GitHubApi, Route, Write } from './api.js';
 import { GitHubError } from './api-error.js';

@@ -8,7 +8,7 @@ import { finish } from './docker.js';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Below `build/`, which is ignored by git and lint; inside the repository, so that packages are found. */
 const PLACE = join(ROOT, 'build', 'host-tests');
-const SOURCES = ['src', 'tools', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = ['src', 'tools', 'tsconfig.json'];
 /** With it a test can stop a script of ours on a host at a marked step. */
 const HOOK = 'test/hosts/fault-hook.sh';
 const STALE_MS = 3_600_000;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatPercentage, parsePercentage } from '../percentage.js';
 import { duration, lifetime, size, text, texts, whole } from './fields.js';
 import { codec, oneOrMany, parsed, section, variable } from './section.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Amount } from '../amount.js';
 import { hostName, parseHostAddress, type HostAddress } from '../host-address.js';
 import { formatPercentage, parsePercentage } from '../percentage.js';

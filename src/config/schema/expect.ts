@@ -1,5 +1,5 @@
 import { headerName } from './names.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseComparison, type Comparison } from '../comparison.js';
 import { duration, text, whole } from './fields.js';
 import { codec, oneOrMany, parsed, record, section, variable, verbatim } from './section.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseDuration, parseLifetime } from '../duration.js';
 import { formatSize, parseSize } from '../size.js';
 import { parsed, oneOrMany } from './section.js';

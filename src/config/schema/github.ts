@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseDays } from '../duration.js';
 import { text } from './fields.js';
 import { parsed, section } from './section.js';

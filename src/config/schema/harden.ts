@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, whole } from './fields.js';
 import { section } from './section.js';
 

@@ -1,5 +1,5 @@
 import { headerName } from './names.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, port, text, whole } from './fields.js';
 import { oneOrMany, record, section, verbatim, type Complain, type Loose } from './section.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Key types OpenSSH offers for hosts (https://man.openbsd.org/ssh_config#HostKeyAlgorithms); DSA is gone since

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What POSIX shells take as the name of a variable (POSIX.1-2024, XBD 3.216). */
 export const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

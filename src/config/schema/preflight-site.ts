@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseLifetime } from '../duration.js';
 import { duration, relativePath, text } from './fields.js';
 import { parsed, section } from './section.js';

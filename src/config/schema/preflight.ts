@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatAmount, parseAmount, parseCountOrShare, type Amount } from '../amount.js';
 import { parseEndpoint } from '../host-address.js';
 import { parseOsRequirement } from '../os-requirement.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, relativePath, texts, whole } from './fields.js';
 import { environmentName } from './names.js';
 import { section } from './section.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ValueError } from '../value-error.js';
 import { found, unknownKey } from '../wording.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { name, size, text, whole } from './fields.js';
 import { harden } from './harden.js';
 import { hostKey } from './host-key.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { roles } from './environments.js';
 import { duration, name, port, relativePath, size, text, texts, whole } from './fields.js';
 import { health } from './health.js';

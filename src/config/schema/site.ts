@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseLifetime } from '../duration.js';
 import { formatRate, parseRate, type Rate } from '../rate.js';
 import { duration, name, size, text, whole } from './fields.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, text, whole } from './fields.js';
 import { expect } from './expect.js';
 import { environmentName, headerName } from './names.js';

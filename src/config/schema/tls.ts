@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lifetime, text } from './fields.js';
 import { section, variable } from './section.js';
 import { systemPath } from './site-fields.js';

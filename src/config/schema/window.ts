@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDates, formatDays, formatHours, parseDates, parseDays, parseHours, parseTimezone, type DateRange, type DayRange, type HourRange } from '../calendar.js';
 import { HOLIDAY_PLACES } from '../holiday-places.generated.js';
 import { didYouMean } from '../wording.js';
