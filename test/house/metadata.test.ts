@@ -137,6 +137,21 @@ describe('workflows', () => {
     }
   });
 
+  it('of a release gives staging its own secrets where the repository has none of environments, and production never those', () => {
+    const { jobs } = parse(read('.github/workflows/release.yml')) as { jobs: Record<string, { steps: { with?: Record<string, string> }[] }> };
+    const keys = { 'ssh-private-key': 'SSH_PRIVATE_KEY', 'ssh-passphrase': 'SSH_PASSPHRASE', 'sudo-password': 'SUDO_PASSWORD', 'app-env': 'APP_ENV' };
+    const forms: Record<string, (name: string) => string> = {
+      preflight: (name) => `\${{ matrix.environment == inputs.staging && secrets.STAGING_${name} || secrets.${name} }}`,
+      staging: (name) => `\${{ secrets.STAGING_${name} || secrets.${name} }}`,
+      production: (name) => `\${{ secrets.${name} }}`,
+    };
+    for (const [job, form] of Object.entries(forms)) {
+      const reaching = jobs[job]!.steps.flatMap(({ with: inputs = {} }) => (inputs['ssh-private-key'] === undefined ? [] : [inputs]));
+      expect(reaching).not.toEqual([]);
+      for (const inputs of reaching) for (const [input, name] of Object.entries(keys)) expect([job, input, inputs[input]]).toEqual([job, input, form(name)]);
+    }
+  });
+
   it.each(workflows)('%s deploys no artifact without its digest, also when GitHub has left the output out', (file) => {
     const { jobs } = parse(read(file)) as { jobs: Record<string, { steps?: { uses?: string; with?: Record<string, string> }[] }> };
     for (const { uses, with: inputs = {} } of Object.values(jobs).flatMap(({ steps = [] }) => steps)) {

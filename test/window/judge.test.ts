@@ -91,6 +91,41 @@ describe('when the clocks are changed', () => {
   });
 });
 
+/** Epoch milliseconds of the first minute after `from` at which the clock on the wall says otherwise, found the slow way. */
+function firstChange(timezone: string, { from, to }: { from: number; to: number }, day: number | undefined, after: number): number {
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone: timezone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const open = (moment: number): boolean => {
+    const [weekday = '', time = ''] = format.format(moment).split(/,? /);
+    const [hour = 0, minute = 0] = time.split(':').map(Number);
+    const minutes = hour * 60 + minute;
+    const early = to < from && minutes < to;
+    const within = to < from ? minutes >= from || early : minutes >= from && minutes < to;
+    const begun = (['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(weekday) + (early ? 6 : 0)) % 7 + 1;
+    return within && (day === undefined || begun === day);
+  };
+  const now = open(after);
+  for (let moment = Math.floor(after / 60_000) * 60_000 + 60_000; ; moment += 60_000) if (open(moment) !== now) return moment;
+}
+
+test.each([
+  // By half an hour, at midnight (so that there is none, or two), backwards in winter, by two hours, and in zones half an hour off.
+  ['Australia/Lord_Howe', '2026-04-04', '2026-10-03'], ['Africa/Casablanca', '2027-02-06', '2027-03-13'], ['America/St_Johns', '2026-03-07', '2026-10-31'],
+  ['America/Santiago', '2026-04-04', '2026-09-05'], ['Africa/Cairo', '2026-04-23', '2026-10-29'], ['Antarctica/Troll', '2026-03-28', '2026-10-24'], ['Europe/Dublin', '2026-03-28', '2026-10-24'],
+])('in %s a window opens and closes when the clock on the wall says so, through both changes', (timezone, ...days) => {
+  const hours = [[0, 150], [105, 135], [1380, 30], [0, 1440]].map(([from = 0, to = 0]) => ({ from, to }));
+  for (const date of days) {
+    for (const range of hours) {
+      // From midnight in UTC of the day before in steps that meet the hours on both sides of the change.
+      for (let hour = 0; hour < 48; hour += 7) {
+        const moment = Date.parse(`${date}T00:00:00Z`) + hour * 3_600_000 + 7 * 60_000;
+        const weekday = hour % 2 === 0 && range.to - range.from < 1440 ? undefined : 7;
+        const { opensAt, closesAt } = judge({ ...windowOf(''), timezone, hours: range, days: [weekday === undefined ? { from: 1, to: 7 } : { from: weekday, to: weekday }] }, new Date(moment));
+        expect([timezone, date, range, weekday, hour, (opensAt ?? closesAt)?.toISOString()]).toEqual([timezone, date, range, weekday, hour, new Date(firstChange(timezone, range, weekday, moment)).toISOString()]);
+      }
+    }
+  }
+});
+
 describe('public holidays', () => {
   test('close the window for their day, and with eves for the day before', () => {
     // ZA: 16 December is the Day of Reconciliation.
@@ -102,6 +137,13 @@ describe('public holidays', () => {
 
   test('before the turn of the year have their eve in the year before', () => {
     expect(why('holidays: { country: NG, eves: true }', '2026-12-31T10:00:00Z')).toEqual(["2026-12-31 is the day before a public holiday in NG (New Year's Day)"]);
+  });
+
+  test('on a weekend close their substitutes too, and an eve is the day before, whichever day of the week that is', () => {
+    // GB: Christmas 2027 is a Saturday, so Monday and Tuesday are free; Easter Monday 2027 is 29 March.
+    const days = (dates: string[]): boolean[] => dates.map((date) => judge(windowOf('holidays: { country: GB, region: ENG, eves: true }'), new Date(`${date}T12:00:00Z`)).open);
+    expect(days(['2027-12-23', '2027-12-24', '2027-12-25', '2027-12-26', '2027-12-27', '2027-12-28', '2027-12-29'])).toEqual([true, false, false, false, false, false, true]);
+    expect(days(['2027-03-24', '2027-03-25', '2027-03-26', '2027-03-27', '2027-03-28', '2027-03-29', '2027-03-30'])).toEqual([true, false, false, true, false, false, true]);
   });
 
   test('of years that are not known keep it closed', () => {
