@@ -107,6 +107,20 @@ describe('preflight.sh', () => {
     expect(facts.login.sudo).not.toBe('yes');
   });
 
+  // On the host it is a file system without links, or a rule of the kernel's; here the program itself refuses.
+  it.each([
+    ['ln', '', /^make a hard link: .*not today/],
+    ['ln', '-s', /^make a symbolic link: .*not today/],
+    ['mv', '', /^rename: .*not today/],
+    ['rm', '', /^delete: .*not today/],
+  ])('tries what a deploy will do, and says what was refused: %s %s', async (program, option, said) => {
+    const bin = mkdtempSync(join(folder, 'bin-'));
+    const real = spawnSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).stdout.trim();
+    writeFileSync(join(bin, program), `#!/bin/sh\ncase " $*" in " ${option}"*) case $* in *.slipway-probe.*) echo 'not today' >&2; exit 1 ;; esac ;; esac\nexec ${real} "$@"\n`, { mode: 0o755 });
+    const { stdout } = await run('/bin/sh', ['-c', script, 'slipway', makeRoot(`refusing${program}${option}`, 'demo'), 'app=demo'], { env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` } });
+    expect(parseHostFacts(stdout).root.probe).toMatch(said);
+  });
+
   it('keeps values in one line whatever they hold', async () => {
     const root = makeRoot('odd', 'demo');
     const log = join(root, 'a\\n b\tc\nd.log');
