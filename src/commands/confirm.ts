@@ -1,5 +1,6 @@
 import { formatCount } from '../evidence/format.js';
-import type { JournalEvent, ReleaseRecord } from '../host/journal.js';
+import type { ReleaseRecord } from '../host/history.js';
+import type { JournalEvent } from '../host/journal.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { toPrune } from '../release/history.js';
 import { recorded, type RunContext } from './run-context.js';

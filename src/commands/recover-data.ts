@@ -1,4 +1,4 @@
-import type { DataRecord } from '../host/journal.js';
+import type { DataRecord } from '../host/history.js';
 import { EXIT, HostError } from '../host/failure.js';
 import type { Member } from '../release/fleet.js';
 import { lastDataStep } from '../release/data-history.js';

@@ -1,7 +1,7 @@
 import type { Backup } from '../databases/host-data.js';
 import { messageOf, UserError } from '../evidence/errors.js';
 import { renderColumns } from '../evidence/columns.js';
-import type { DataRecord } from '../host/journal.js';
+import type { DataRecord } from '../host/history.js';
 import type { Member } from '../release/fleet.js';
 import { leftData, migrationsSince } from '../release/data-history.js';
 import { runDataCommand, schemaVersion } from './data-command.js';
@@ -10,7 +10,7 @@ import { dataSites, placeOf, refuseHalfRestored, type DataPlace, type DataSite }
 import { losses, lossTable, lossText, type Loss } from './losses.js';
 import { pause, resume } from './pause.js';
 import { bringBack, saveForSafety } from './restore-data.js';
-import { recorded, type RunContext } from './run-context.js';
+import { noted, recorded, type RunContext } from './run-context.js';
 
 /** What becomes of the data in a rollback: `true` brings back the backup from before, `down` runs the team's way back, `false` leaves it, whatever it is. */
 export const RESTORE_DATABASE = ['true', 'down', 'false'] as const;
@@ -108,9 +108,9 @@ export class DataRollback {
     this.#touched.add(move);
     if (move.kind === 'restore') {
       await bringBack(context, place, { release: leaving, backup: move.backup.id, undo, towards, before, after, quiet: true, key });
-      context.reporter.evidence({
+      noted(context, {
         id: 'rollback.data.lost', phase: 'rollback', title: 'What was written since the backup', subject: place.name, status: 'pass', observed: `${lossText(move.losses)}; it is in the safety backup ${undo}`,
-        at: context.now().toISOString(), duration: 0, data: { backup: move.backup.id, safety: undo, tables: move.losses },
+        data: { backup: move.backup.id, safety: undo, tables: move.losses },
       });
       return;
     }

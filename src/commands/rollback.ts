@@ -1,12 +1,13 @@
 import { UserError } from '../evidence/errors.js';
 import { formatDuration } from '../evidence/format.js';
-import type { JournalEvent, ReleaseRecord } from '../host/journal.js';
+import type { ReleaseRecord } from '../host/history.js';
+import type { JournalEvent } from '../host/journal.js';
 import type { Findings } from '../host/findings.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
 import { runAfterSwitch } from './after-switch.js';
-import { recorded, type RunContext } from './run-context.js';
+import { noted, recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
 import { resume } from './pause.js';
 import { DataRollback, RESTORE_DATABASE, type RestoreDatabase } from './rollback-data.js';
@@ -67,9 +68,8 @@ export async function rollbackOn(context: RunContext, session: FleetSession, opt
   const target = await reporter.group('Choose and prove the target', () => chooseTarget(context, session, options));
   outputs.release = target;
   const reason = options.reason ?? 'rolled back';
-  reporter.evidence({
+  noted(context, {
     id: 'rollback.reason', phase: 'rollback', title: 'Why it goes back', subject: context.environmentName, status: 'pass', observed: reason.replace(/\s+/g, ' ').slice(0, 500),
-    at: context.now().toISOString(), duration: 0,
   });
   const data = await reporter.group('Does the data fit?', () => DataRollback.prepare(context, members, target, dataChoice(options), options.backupKey));
   await data.bring(options.backupKey);

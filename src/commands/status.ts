@@ -3,7 +3,7 @@ import { rollbackTargets } from '../release/history.js';
 import type { Paused } from '../host/findings.js';
 import type { ServiceStatus } from '../host/remote-host.js';
 import { appliedMigrations } from '../release/data-history.js';
-import type { ReleaseRecord } from '../host/journal.js';
+import type { ReleaseRecord } from '../host/history.js';
 import { describeReverted } from '../release/recover.js';
 import { driftOf } from './drift.js';
 import { lookingAtFleet } from './fleet-session.js';

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { ExecResult, Session } from '../ssh/types.js';
 import { EXIT, HostError } from './failure.js';
-import { readHistory, type History } from './journal.js';
+import { readHistory, type History } from './history.js';
 
 /** The manifest of the newest whole release on the host: raw bytes, see release/manifest.ts. */
 export interface RemoteManifest {

@@ -1,8 +1,8 @@
 /**
- * The journal on a host: append-only JSON Lines, the truth about its releases (DESIGN §4, law 6).
- * States are folded from it; the order of releases is the order of its lines, never that of names or times.
+ * The journal on a host: append-only JSON Lines, the truth about its releases (DESIGN §4, law 6). What they add up to: history.ts.
  */
 
+/** One of the two places in which an instance of a service can run. */
 export type Slot = 'blue' | 'green';
 
 /** Who did it: shown in `releases`, in the lease and in evidence. */
@@ -45,6 +45,7 @@ export interface DataStep {
   readonly after?: string;
 }
 
+/** One line of the journal. */
 export type JournalEvent =
   /** A deploy has begun to send this release. */
   | (Common & { readonly event: 'begin'; readonly commit?: string })
@@ -67,193 +68,16 @@ export type JournalEvent =
   | (Common & DataStep & { readonly event: 'data' })
   | (Common & { readonly event: 'removed' });
 
-export type ReleaseState = 'unfinished' | 'active' | 'good' | 'bad';
-
-export interface ReleaseRecord {
-  readonly id: string;
-  readonly state: ReleaseState;
-  /** Whether its files are still on the host, as far as the journal knows. */
-  readonly present: boolean;
-  /** Where it last ran, if it has slots. */
-  readonly slot: Slot | undefined;
-  readonly digest: string | undefined;
-  readonly commit: string | undefined;
-  readonly begun: string;
-  readonly by: Author | undefined;
-  readonly reason: string | undefined;
-  /** What happened to the data for it, oldest first. Only the host of a database knows. */
-  readonly data: readonly DataRecord[];
-}
-
-/** One step on a database's data, as the journal tells it. */
-export interface DataRecord extends DataStep {
-  readonly release: string;
-  readonly at: string;
-  /** How many switches had come to their end before. */
-  readonly switches: number;
-}
-
-/** What a run that died left behind, for the next one to finish or undo. */
-export type Unfinished =
-  /** Files on their way, or staged and never switched to. */
-  | { readonly kind: 'staging'; readonly release: string }
-  /** The switch began and nobody wrote how it ended. */
-  | { readonly kind: 'switching'; readonly release: string; readonly previous: string; readonly why: SwitchReason }
-  /** Rolled back from, to `to`, and nobody wrote that it is bad. */
-  | { readonly kind: 'leaving'; readonly release: string; readonly to: string };
-
-/** A host that went back because nobody confirmed a release. */
-export interface Reverted {
-  readonly release: string;
-  readonly to: string;
-  readonly at: string;
-  readonly reason: string;
-}
-
-export interface History {
-  /** In the order in which they were begun, oldest first. */
-  readonly releases: readonly ReleaseRecord[];
-  readonly unfinished: readonly Unfinished[];
-  /** The host went back by itself, and no run has come to know of it since. */
-  readonly reverted: Reverted | undefined;
-  /** Each release as it became live, oldest first; the same one may do so again. */
-  readonly switches: readonly string[];
-  /** Every step on data, oldest first. */
-  readonly data: readonly DataRecord[];
-  /** Lines that are not ours or are torn; reported, never guessed at. */
-  readonly unreadable: number;
-}
-
 /** One line of the journal, without its newline. `event` and `release` come first: the scripts look for them there. */
 export function journalLine(event: JournalEvent): string {
   const { event: name, release, ...rest } = event;
   return JSON.stringify({ event: name, release, ...rest });
 }
 
-type Draft = { -readonly [K in keyof Omit<ReleaseRecord, 'data'>]: ReleaseRecord[K] } & { data: DataRecord[] };
-
-/** Folds journal lines into the state of each release and what was left unfinished. Never throws. */
-export function readHistory(lines: Iterable<string>): History {
-  const releases = new Map<string, Draft>();
-  const staging = new Set<string>();
-  let switching: Extract<Unfinished, { kind: 'switching' }> | undefined;
-  let leaving: { release: string; to: string; arrived: boolean } | undefined;
-  let reverted: Reverted | undefined;
-  const switches: string[] = [];
-  const data: DataRecord[] = [];
-  let unreadable = 0;
-
-  for (const line of lines) {
-    if (line.trim() === '') continue;
-    const event = parseEvent(line);
-    if (event === undefined) {
-      unreadable += 1;
-      continue;
-    }
-    // Written by a newer Slipway: it says nothing that this one could act on.
-    if (event === 'unknown') continue;
-    // Whatever a run does next, it has read the journal before.
-    reverted = event.event === 'reverted' ? { release: event.release, to: event.to, at: event.at, reason: event.reason } : undefined;
-    if (event.event === 'switching') {
-      switching = { kind: 'switching', release: event.release, previous: event.previous, why: event.why };
-      if (event.why === 'rollback') leaving = { release: event.previous, to: event.release, arrived: false };
-      else if (event.why !== 'recovery' || event.release !== leaving?.to) leaving = undefined;
-    }
-    if (event.release === '') {
-      // Switched to nothing: the first release failed and was taken away.
-      if (event.event === 'active') switching = undefined;
-      continue;
-    }
-    const record = releases.get(event.release) ?? newRecord(event);
-    releases.set(event.release, record);
-    switch (event.event) {
-      case 'begin':
-        staging.add(event.release);
-        record.commit = event.commit;
-        break;
-      case 'staged':
-        record.present = true;
-        record.digest = event.digest;
-        record.commit = event.commit ?? record.commit;
-        break;
-      case 'switching':
-        staging.delete(event.release);
-        break;
-      case 'active':
-        switching = undefined;
-        switches.push(event.release);
-        if (leaving?.to === event.release) leaving.arrived = true;
-        staging.delete(event.release);
-        record.slot = event.slot ?? record.slot;
-        if (record.state !== 'good') record.state = 'active';
-        break;
-      case 'good':
-        record.state = 'good';
-        record.reason = undefined;
-        break;
-      case 'bad':
-        record.state = 'bad';
-        record.reason = event.reason;
-        staging.delete(event.release);
-        break;
-      case 'reverted': {
-        record.state = 'bad';
-        record.reason = event.reason;
-        switching = undefined;
-        switches.push(event.to);
-        const back = releases.get(event.to);
-        if (back !== undefined) back.slot = event.slot ?? back.slot;
-        break;
-      }
-      case 'unhealthy':
-        switching = undefined;
-        break;
-      case 'undone':
-        staging.delete(event.release);
-        if (switching?.release === event.release) switching = undefined;
-        record.present = false;
-        record.reason = event.found;
-        break;
-      case 'removed':
-        record.present = false;
-        staging.delete(event.release);
-        break;
-      case 'data': {
-        const { event: _event, by: _by, ...step } = event;
-        const known = { ...step, switches: switches.length };
-        data.push(known);
-        record.data.push(known);
-        break;
-      }
-    }
-  }
-  const unfinished: Unfinished[] = [...staging].map((release) => ({ kind: 'staging', release }));
-  if (switching !== undefined) unfinished.unshift(switching);
-  const left = releases.get(leaving?.release ?? '');
-  if (leaving?.arrived === true && left !== undefined && left.state !== 'bad' && leaving.release !== leaving.to) {
-    unfinished.push({ kind: 'leaving', release: leaving.release, to: leaving.to });
-  }
-  return { releases: [...releases.values()], unfinished, reverted, switches, data, unreadable };
-}
-
-function newRecord(event: JournalEvent): Draft {
-  return {
-    id: event.release,
-    state: 'unfinished',
-    present: false,
-    slot: undefined,
-    digest: undefined,
-    commit: undefined,
-    begun: event.at,
-    by: event.by,
-    reason: undefined,
-    data: [],
-  };
-}
-
 const EVENTS = new Set(['begin', 'staged', 'switching', 'active', 'good', 'bad', 'reverted', 'unhealthy', 'undone', 'removed', 'data']);
 
-function parseEvent(line: string): JournalEvent | 'unknown' | undefined {
+/** Reads one line: `unknown` when a newer Slipway wrote it, undefined when it is not ours, or torn. */
+export function parseEvent(line: string): JournalEvent | 'unknown' | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== 'object' || value === null) return undefined;

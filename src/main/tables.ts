@@ -1,7 +1,7 @@
 import { formatCount } from '../evidence/format.js';
 import type { HostStatus } from '../commands/status.js';
 import type { Offer } from '../commands/trust.js';
-import type { ReleaseRecord } from '../host/journal.js';
+import type { ReleaseRecord } from '../host/history.js';
 
 /** `slipway status`, as text. */
 export function renderStatus(hosts: readonly HostStatus[]): string {

@@ -1,4 +1,4 @@
-import type { DataRecord, History } from '../host/journal.js';
+import type { DataRecord, History } from '../host/history.js';
 
 /** Steps that have changed the schema, and what the data was like when each backup was made. */
 interface Fold {

@@ -1,4 +1,4 @@
-import type { History, ReleaseRecord } from '../host/journal.js';
+import type { History, ReleaseRecord } from '../host/history.js';
 
 /** Good releases that are still on the host, newest first, without the live one: what a rollback can go to. */
 export function rollbackTargets(history: History, current: string): ReleaseRecord[] {

@@ -1,4 +1,5 @@
-import type { JournalEvent, Reverted, Unfinished } from '../host/journal.js';
+import type { Reverted, Unfinished } from '../host/history.js';
+import type { JournalEvent } from '../host/journal.js';
 import type { Findings } from '../host/findings.js';
 import type { RemoteHost } from '../host/remote-host.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { journalLine, readHistory, type JournalEvent, type ReleaseState } from '../../src/host/journal.js';
+import { readHistory, type ReleaseState } from '../../src/host/history.js';
+import { journalLine, type JournalEvent } from '../../src/host/journal.js';
 import { revertTarget, rollbackTargets, toPrune } from '../../src/release/history.js';
 import { AT } from '../support/host-fixture.js';
 

@@ -1,4 +1,4 @@
-import { readHistory, type ReleaseRecord, type Unfinished } from '../../src/host/journal.js';
+import { readHistory, type ReleaseRecord, type Unfinished } from '../../src/host/history.js';
 import type { FaultManager } from './fault-matrix.js';
 import { type Host, type HostOptions, type Link, linkTo, startHost } from './harness.js';
 import { type Load, startLoad } from './load.js';

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { get } from 'node:http';
 import type { HostStatus } from '../../src/commands/status.js';
-import type { ReleaseRecord } from '../../src/host/journal.js';
+import type { ReleaseRecord } from '../../src/host/history.js';
 import type { Host } from './harness.js';
 import { runCli } from './run-action.js';
 import type { Workspace } from './workspace.js';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { journalLine, readHistory, type JournalEvent, type History } from '../../src/host/journal.js';
+import { readHistory, type History } from '../../src/host/history.js';
+import { journalLine, type JournalEvent } from '../../src/host/journal.js';
 import { appliedMigrations, lastDataStep, leftData, migrationsSince } from '../../src/release/data-history.js';
 
 const at = '2026-11-21T00:00:00.000Z';
