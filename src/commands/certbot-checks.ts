@@ -10,7 +10,7 @@ import { exchange } from '../probe/http.js';
 import type { Decision } from '../site/certificate.js';
 import { asksPort80, certificateName } from '../site/certificate-request.js';
 import type { Place } from './certbot-site.js';
-import type { RunContext } from './run-context.js';
+import { noted, type RunContext } from './run-context.js';
 
 /** Something the authority, or certbot, would stumble over. */
 export interface Stumble {
@@ -155,8 +155,8 @@ async function fetchNonce({ signal }: RunContext, name: string, address: string,
 
 function record(context: RunContext, id: string, title: string, subject: string, expected: string, stumbles: readonly Stumble[], observed: string): void {
   const remedy = stumbles[0]?.remedy;
-  context.reporter.evidence({
+  noted(context, {
     id, phase: 'certbot', title, subject, status: stumbles.length === 0 ? 'pass' : 'fail', expected, observed: stumbles.length === 0 ? observed : stumbles.map(({ text }) => text).join('; '),
-    ...(remedy === undefined ? {} : { remedy }), at: context.now().toISOString(), duration: 0,
+    ...(remedy === undefined ? {} : { remedy }),
   });
 }

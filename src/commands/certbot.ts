@@ -16,7 +16,7 @@ import { CertbotHost, type CertificateFindings } from './certbot-host.js';
 import { useOwnCertificate } from './certbot-own.js';
 import { followUp, renewals, type Place } from './certbot-site.js';
 import { holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
-import { recorded, type RunContext } from './run-context.js';
+import { noted, recorded, type RunContext } from './run-context.js';
 
 /** What `certbot` may be told beside the configuration. */
 export interface CertbotOptions {
@@ -97,7 +97,7 @@ async function lookAfter(context: RunContext, place: Place, options: CertbotOpti
   refuse(failures);
   if (decision.action === 'keep') {
     context.reporter.step(member.name, `the certificate is left alone: ${decision.why}`);
-    context.reporter.evidence({ id: 'certbot.certificate', phase: 'certbot', title: 'There is a certificate for all names', subject: member.name, status: 'pass', expected: site.domains.join(', '), observed: `left alone: ${decision.why}`, at: context.now().toISOString(), duration: 0 });
+    noted(context, { id: 'certbot.certificate', phase: 'certbot', title: 'There is a certificate for all names', subject: member.name, status: 'pass', expected: site.domains.join(', '), observed: `left alone: ${decision.why}` });
   } else {
     await issue(context, place, decision, decision.action);
   }
@@ -115,8 +115,8 @@ function sayRemoved(context: RunContext, { member, site }: Place, { removed, act
   if (removed.length === 0) return;
   const kept = action === 'keep';
   const observed = `the certificate is also for ${removed.join(', ')}, which ${removed.length === 1 ? 'is' : 'are'} not among the domains any more; ${kept ? 'it stays so' : 'the new one will not be'}`;
-  context.reporter.evidence({
-    id: 'certbot.removed', phase: 'certbot', title: 'The certificate has no other names', subject: member.name, status: 'warn', expected: site.domains.join(', '), observed, at: context.now().toISOString(), duration: 0,
+  noted(context, {
+    id: 'certbot.removed', phase: 'certbot', title: 'The certificate has no other names', subject: member.name, status: 'warn', expected: site.domains.join(', '), observed,
     ...(kept ? { remedy: 'A name that leads elsewhere makes renewals fail: `slipway certbot <environment> --force-renewal` asks for one without it.' } : {}),
   });
   context.reporter.warn(`${member.name}: ${observed}`);

@@ -10,7 +10,7 @@ import { recover } from '../release/recover.js';
 import { connect } from '../ssh/connect.js';
 import { recoverData } from './recover-data.js';
 import { unreachable } from './unreachable.js';
-import { recorded, type RunContext } from './run-context.js';
+import { noted, recorded, type RunContext } from './run-context.js';
 
 /** The hosts of an environment, connected; with leases when the command changes anything. */
 export interface FleetSession {
@@ -115,9 +115,9 @@ async function takeAll(context: RunContext, hosts: readonly RemoteHost[], wantMa
   }, OPENING);
   const found = (host: string, text: string): void => {
     context.reporter.warn(`${host}: ${text}`);
-    context.reporter.evidence({
+    noted(context, {
       id: `${context.phase}.recovery`, phase: context.phase, title: 'What a dead run left', subject: host, status: 'warn',
-      expected: 'nothing', observed: text, at: context.now().toISOString(), duration: 0,
+      expected: 'nothing', observed: text,
     });
   };
   // The data first: a release that is gone back to must find what it knows.

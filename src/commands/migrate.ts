@@ -9,7 +9,7 @@ import { throwIfStopped } from './fleet-session.js';
 import { losses, lossText } from './losses.js';
 import { pause, resume } from './pause.js';
 import { bringBack, KEY_VARIABLE, saveForSafety } from './restore-data.js';
-import type { RunContext } from './run-context.js';
+import { noted, type RunContext } from './run-context.js';
 
 /** What a deploy has done to one database. */
 interface Done {
@@ -163,9 +163,8 @@ export class DataDeploy {
     await runDataCommand(context, place, 'migrate', command, { release, which: 'staged' });
     done.after = await schemaVersion(context, place, { release, which: 'staged' });
     await noteData(context, place, release, { ...step, after: done.after, outcome: 'migrated' });
-    const at = context.now().toISOString();
-    context.reporter.evidence({
-      id: 'deploy.data.schema', phase: 'deploy', title: 'The schema fits the release', subject: place.name, status: 'pass', observed: schemaText(before, done.after), at, duration: 0,
+    noted(context, {
+      id: 'deploy.data.schema', phase: 'deploy', title: 'The schema fits the release', subject: place.name, status: 'pass', observed: schemaText(before, done.after),
       data: { before, after: done.after, migrations: place.database.migrations, backup: backup?.id },
     });
     context.reporter.step(place.member.name, `${place.name}: ${schemaText(before, done.after)}`);

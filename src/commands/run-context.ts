@@ -98,6 +98,11 @@ export function stopwatch(now: () => Date): { at: string; elapsed: () => number 
   return { at: now().toISOString(), elapsed: () => Math.round(performance.now() - started) };
 }
 
+/** Puts down what was found or decided, and took no time of its own. */
+export function noted(context: Pick<RunContext, 'reporter' | 'now'>, found: Omit<Evidence, 'at' | 'duration'>): void {
+  context.reporter.evidence({ ...found, at: context.now().toISOString(), duration: 0 });
+}
+
 /** Runs one step on one subject: a line in the log, a record in the ledger, also when it fails. */
 export async function recorded<T>(
   context: Pick<RunContext, 'reporter' | 'now'>,

@@ -11,7 +11,7 @@ import { planSmoke } from '../probe/plan.js';
 import { runSmoke } from '../probe/scenario.js';
 import { confirm } from './confirm.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
-import type { RunContext } from './run-context.js';
+import { noted, type RunContext } from './run-context.js';
 
 export interface SmokeOptions {
   /** Instead of the environment's URL. */
@@ -94,9 +94,9 @@ function runnable(context: RunContext): Scenario[] {
     if (missing.length === 0) return true;
     const observed = `not run: no value for ${missing.join(', ')}`;
     context.reporter.warn(`smoke: ${scenario.name}: ${observed}`);
-    context.reporter.evidence({
+    noted(context, {
       id: 'smoke.without-values', phase: 'smoke', title: scenario.name, subject: context.environmentName, status: 'skip', observed,
-      remedy: 'Give the variables in `app-env` or in the environment, then run `slipway smoke`.', at: context.now().toISOString(), duration: 0,
+      remedy: 'Give the variables in `app-env` or in the environment, then run `slipway smoke`.',
     });
     return false;
   });

@@ -5,7 +5,7 @@ import type { Activation, SwitchOptions } from '../host/activation.js';
 import { onEvery, type Member } from '../release/fleet.js';
 import { revertTarget } from '../release/history.js';
 import { outcomeOf, switchError, type Failure, type Fate, type Fates } from './fates.js';
-import { recorded, type RunContext } from './run-context.js';
+import { noted, recorded, type RunContext } from './run-context.js';
 import { sayActivation } from './say-activation.js';
 import { Timers } from './timers.js';
 
@@ -54,9 +54,9 @@ async function giveUp(context: RunContext, members: readonly Member[], release: 
   if (moved.length > 0) context.reporter.warn(`going back on ${moved.map(({ name }) => name).join(', ')} too: all hosts run the same release`);
   const left = await switchBack(context, moved, release, why, paused);
   for (const { name } of rest) {
-    context.reporter.evidence({
+    noted(context, {
       id: 'deploy.switch', phase: 'deploy', title: 'Traffic is on the release, its services are healthy', subject: name, status: 'skip',
-      expected: release, observed: `never switched: ${why}`, at: context.now().toISOString(), duration: 0,
+      expected: release, observed: `never switched: ${why}`,
     });
   }
   const fateOf = (member: Member): Fate => {
@@ -110,7 +110,7 @@ export async function switchOne(
   const at = context.now().toISOString();
   if (first !== undefined) await member.host.finish([first]);
   const phase = why === 'deploy' ? 'deploy' : 'rollback';
-  let failure: Extract<Activation, { reason: string }> | undefined;
+  let failure: Failure | undefined;
   return recorded(
     context,
     { id: `${phase}.switch`, phase, title: 'Traffic is on the release, its services are healthy', subject: member.name, expected: target === '' ? 'no release' : target },
