@@ -66,6 +66,10 @@ async function prepare(context: RunContext, place: DataPlace, options: BackupOpt
   const { backups, halfRestored } = await data.list();
   const backup = choose(backups, options.id, name, environmentName);
   reporter.step(host.name, `${name}: ${backup.id}, ${ageText(backup.began, context.now())} old, ${backup.state}`);
+  // What does not answer at all says so where its rows are counted.
+  await data.fits(backup.id).catch((error: unknown) => {
+    if (!(error instanceof HostError) || error.code === EXIT.unfit) throw error;
+  });
   let lost: readonly Loss[] | undefined;
   try {
     lost = losses(await data.rows(), backup.rows);

@@ -149,6 +149,14 @@ export class HostData {
     return (await this.#run('backup-rows', ['exists'], {}, 'looking for the data')).stdout.includes('exists');
   }
 
+  /**
+   * Whether the live server takes what is in a backup, as far as their versions tell.
+   * @throws HostError with EXIT.unfit when it is older than the one that made it, or another kind, and no drill on it has succeeded.
+   */
+  async fits(id: string): Promise<void> {
+    await this.#run('backup-rows', ['fits', id], {}, `asking whether ${id} fits`);
+  }
+
   /** The rows of the live data, by table. */
   async rows(): Promise<Map<string, number>> {
     return readRows((await this.#run('backup-rows', [], {}, 'counting the rows')).stdout.split('\n'));

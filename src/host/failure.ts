@@ -24,7 +24,7 @@ export class HostError extends UserError {
 
 /** The exit codes of scripts/lib.sh that mean the same in every script. */
 export const EXIT = { refused: 3, leaseLost: 4, lacking: 5, busy: 6, unwritable: 7, moved: 8, again: 10, wentBack: 20, stuck: 21, stopped: 22, stayed: 23,
-  suspicious: 30, notWhole: 31, noBackup: 32, dataBusy: 33, halfRestored: 34, drillFailed: 35, noRoom: 36 } as const;
+  suspicious: 30, notWhole: 31, noBackup: 32, dataBusy: 33, halfRestored: 34, drillFailed: 35, noRoom: 36, unfit: 37 } as const;
 
 const REMEDIES = new Map<number, string>([
   [EXIT.refused, 'Check `environments.<name>.root` in slipway.yml. Nothing was changed.'],
@@ -38,6 +38,7 @@ const REMEDIES = new Map<number, string>([
   [EXIT.halfRestored, 'Restore a good backup whole: `slipway backup restore <environment>`. Nothing else may touch the data before that.'],
   [EXIT.drillFailed, 'This backup would not have saved you. Make another (`slipway backup create`), and drill that.'],
   [EXIT.noRoom, 'Make room on the host, or give backups a disk of their own: `backup.folder`. Nothing was changed.'],
+  [EXIT.unfit, 'Try it beside the live data: slipway backup drill <environment> --id <id>. Once that has succeeded on this server, the restore is allowed. Or bring the data to a server like the one that made it.'],
   [EXIT.busy, 'See what is running there: `ps -ef | grep slipway`. Then run again.'],
 ]);
 

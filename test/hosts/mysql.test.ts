@@ -152,6 +152,18 @@ describe('MariaDB', () => {
     expect(rowsOf((await script('backup-rows')).stdout.replace(/^/gm, 'row\t'), 'row')).toEqual(rowsOf(made.stdout, 'manifest\trows'));
   }, 60_000);
 
+  test('a backup of another kind of server is refused before anything is touched, unless a drill on this one has succeeded', async () => {
+    const before = await digest();
+    await host.run(`cd ${FOLDER}/${id} && cp -p manifest /tmp/manifest && sed -i 's/^server\t.*/server\t8.0.36/' manifest && mv drilled /tmp/drilled`);
+    const refused = await script('backup-restore', [TOKEN, id, '']);
+    expect(refused).toMatchObject({ code: 37, stderr: expect.stringMatching(/nothing was changed: MySQL 8\.0\.36 has made it, and this is MariaDB 10\.11\.\d+\n/) });
+    expect((await script('backup-rows', ['fits', id])).code).toBe(37);
+    await host.run(`mv /tmp/drilled ${FOLDER}/${id}/`);
+    expect(await script('backup-rows', ['fits', id])).toMatchObject({ code: 0, stderr: '' });
+    expect(await digest()).toEqual(before);
+    expect((await host.run(`cp -p /tmp/manifest ${FOLDER}/${id}/ && ls ${FOLDER}/restoring`)).code).not.toBe(0);
+  }, 60_000);
+
   test('a backup or drill that is killed leaves nothing that the next one does not clear away', async () => {
     await killed('backup-create', [], `[ -s ${FOLDER}/.work/archive ]`);
     await killed('backup-drill', [id], `mariadb -N -e 'SHOW DATABASES' | grep -q slipway_drill`);

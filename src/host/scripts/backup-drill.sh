@@ -10,7 +10,10 @@ choose "${3:-}"
 whole_archive "$backup" || fail 31 "the backup $id of $database is not good: $damage"
 may_open "$backup" || fail 31 "the backup $id of $database is encrypted, and no key was given: a drill must open it (backup-key, --key)"
 if wrong_passphrase "$backup"; then fail 31 "the backup $id of $database was not drilled: $damage"; fi
-engine_version >/dev/null || fail 1 "$database does not answer as it should (see above)"
+server=$(engine_version) || fail 1 "$database does not answer as it should (see above)"
+server=$(printf '%s' "$server" | cut -f 1)
+doubt=
+fits "$backup" "$server" || doubt=$damage
 age=$(($(date +%s) - $(manifest_field "$backup/manifest" epoch)))
 
 # The scratch copy takes the room the data takes.
@@ -83,10 +86,12 @@ if [ ! -s "$problems" ]; then
   done <"$work/probes"
 fi
 
+if [ -s "$problems" ] && [ -n "$doubt" ]; then printf 'that may be because %s\n' "$doubt" >>"$problems"; fi
+
 # It must be gone however it went; what cannot be dropped now is dropped by the next.
 if engine_drop "$name" </dev/null; then rm -f "$folder/.scratch"; else say "warn the scratch database $name could not be dropped; the next backup or drill tries again"; fi
 {
-  printf 'at\t%s\nduration\t%s\nage\t%s\n' "$(now_iso)" "$took" "$age"
+  printf 'at\t%s\nduration\t%s\nage\t%s\nserver\t%s\n' "$(now_iso)" "$took" "$age" "$server"
   if [ -s "$problems" ]; then printf 'result\tfailed\nreason\t%s\n' "$(tr '\t\n' ' ;' <"$problems")"; else printf 'result\tok\n'; fi
 } | mark_backup "$id" drilled || fail 36 "how the drill of $id ended could not be written down"
 describe "$id"

@@ -2,7 +2,7 @@
 # Makes a backup the live data. Whoever calls it has stopped what writes, and has made a safety backup.
 #   $1 root  $2 database  $3 token  $4 id  $5 the safety backup's id (may be empty)
 # Parameters: the engine's; folder, passphrase, identity_b64.
-# Says `restored<TAB>MS`. Where the engine is not all or nothing, .restoring is there from before its first change to its end.
+# Exit code 37: it would not fit. Says `restored<TAB>MS`. Where the engine is not all or nothing, .restoring is there from before its first change to its end.
 read_parameters
 enter "$1"
 own_lease "$3"
@@ -13,8 +13,10 @@ may_open "$backup" || fail 31 "the backup $id of $database is encrypted, and no 
 # All of it is read before anything is changed: a wrong key must not be found out half-way.
 verify_backup "$backup" || fail 31 "the backup $id of $database cannot be restored, and nothing was changed: $damage"
 # Of a file or a folder there may be nothing left to ask.
-ready() { if command -v engine_ready >/dev/null; then engine_ready; else engine_version >/dev/null; fi; }
+ready() { if command -v engine_ready >/dev/null; then engine_ready; else server=$(engine_version) && server=$(printf '%s' "$server" | cut -f 1); fi; }
+server=
 ready || fail 1 "$database does not answer as it should (see above); nothing was restored"
+fits "$backup" "$server" || unfit
 
 since=$(ms)
 half=no

@@ -413,6 +413,17 @@ lacks_opener() {
   return 1
 }
 
+# fits BACKUP-FOLDER VERSION: whether the server here, of that version, takes the dump. Fails with $damage when it is another kind of
+# server than the one that made it, or an older one, and no drill on a server of just this version has shown that it does.
+fits() {
+  command -v engine_takes >/dev/null || return 0
+  doubt=$(engine_takes "$(manifest_field "$1/manifest" server)" "$2") && return 0
+  if [ "$(manifest_field "$1/drilled" result)" = ok ] && [ "$(manifest_field "$1/drilled" server)" = "$2" ]; then return 0; fi
+  damage=$doubt
+  return 1
+}
+unfit() { fail 37 "the backup $id of $database may not fit into this server, and nothing was changed: $damage"; }
+
 # verify_backup BACKUP-FOLDER: reads it back whole and says in $level how far that went. Fails with $damage; in $blame stands `key`
 # when the key is wrong, `host` when something is missing here: then the archive may be right.
 verify_backup() {

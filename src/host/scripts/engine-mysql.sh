@@ -118,6 +118,17 @@ engine_version() {
   printf '%s\t%s %s\n' "$my_server" "$my_dumper" "$my_version"
 }
 
+# engine_takes MADE-BY HERE: what the dumps of a newer server, or of the other family, hold (collations, types, engines) may be unknown
+# here. That shows at some statement in the midst of them, when what was there is gone. Dumps of older ones are taken by newer ones.
+engine_takes() {
+  made=$(mysql_number "$1")
+  [ -n "$made" ] || return 0
+  if [ "$(mysql_kind "$1")" = "$(mysql_kind "$2")" ] && [ "$made" -le "$(mysql_number "$2")" ]; then return 0; fi
+  printf '%s %s has made it, and this is %s %s' "$(mysql_kind "$1")" "${1%%-*}" "$(mysql_kind "$2")" "${2%%-*}"
+  return 1
+}
+mysql_kind() { case $1 in *MariaDB*) echo MariaDB ;; *) echo MySQL ;; esac; }
+
 engine_size() { mysql_query "SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) $MY_TABLES"; }
 
 # Counts the rows of a dump on standard input, whether the client writes one row per line (MariaDB) or many (MySQL): strings are

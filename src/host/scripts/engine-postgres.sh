@@ -111,6 +111,14 @@ engine_version() {
   printf '%s\t%s\n' "$(cat "$work/pg-version")" "$(pg_dump --version | sed 's/^pg_dump (PostgreSQL) \([^ ]*\).*/\1/')"
 }
 
+# engine_takes MADE-BY HERE: an older server may not know what a newer one's dump sets and makes.
+engine_takes() {
+  case ${1%%.*} in '' | *[!0-9]*) return 0 ;; esac
+  if [ "${1%%.*}" -le "${2%%.*}" ]; then return 0; fi
+  printf 'PostgreSQL %s has made it, and this is PostgreSQL %s' "$1" "$2"
+  return 1
+}
+
 engine_size() { pg_connect 'SELECT pg_database_size(current_database())'; }
 
 # What a role's or database's own settings must not spoil: names mean the system's, no row is hidden, nothing times out
