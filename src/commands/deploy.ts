@@ -1,25 +1,21 @@
-import { batches } from '../config/batch.js';
 import { messageOf, UserError } from '../evidence/errors.js';
-import { formatBytes, formatCount, formatDuration } from '../evidence/format.js';
 import type { JournalEvent } from '../host/journal.js';
 import { deltasOf } from '../release/deltas.js';
 import { onEvery, type Member } from '../release/fleet.js';
-import { revertTarget, toPrune } from '../release/history.js';
 import { releaseId } from '../release/id.js';
-import type { Delta } from '../release/manifest.js';
-import { describeSwitch, startOrder } from '../services/render.js';
-import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
-import { withRelease, type ArtifactChoice, type PreparedRelease } from './prepare-release.js';
-import { confirm } from './confirm.js';
-import { DataDeploy } from './migrate.js';
-import { refuseScatteredSecrets } from './generated.js';
-import { resume } from './pause.js';
-import { mayClose, planData } from './plan-data.js';
-import type { RunContext } from './run-context.js';
 import { runAfterSwitch } from './after-switch.js';
+import { confirm } from './confirm.js';
+import { commonCurrent, holdingFleet, lookingAtFleet, servicesOf, throwIfStopped, type FleetSession } from './fleet-session.js';
+import { refuseScatteredSecrets } from './generated.js';
+import { DataDeploy } from './migrate.js';
 import { runOnce } from './once.js';
-import { bringSite, followWithSite, planSite } from './site.js';
-import { contentBytes, stageAll } from './stage.js';
+import { resume } from './pause.js';
+import { planDeploy } from './plan-deploy.js';
+import { withRelease, type ArtifactChoice, type PreparedRelease } from './prepare-release.js';
+import { refuseFullDisk, refuseLostEnv } from './refuse-deploy.js';
+import type { RunContext } from './run-context.js';
+import { bringSite, followWithSite } from './site.js';
+import { stageAll } from './stage.js';
 import { switchAll, switchBack } from './switch.js';
 import { runTeamCommand } from './team-command.js';
 import { requireWindow, type WindowChoice } from './window.js';
@@ -114,39 +110,7 @@ async function undo(context: RunContext, members: readonly Member[], release: st
   );
 }
 
-/** A secret that was not passed to the job is silently empty on GitHub: the app must not lose its environment by that. */
-function refuseLostEnv(context: RunContext, members: readonly Member[]): void {
-  const member = members.find(({ findings }) => findings.hasEnv);
-  if (context.appEnv !== undefined || member === undefined) return;
-  throw new UserError(`${member.name}: the live release has an environment file, this deploy brings none: \`app-env\` is empty`, {
-    remedy: 'Pass the secret to the job (`app-env: ${{ secrets.APP_ENV }}`), on the command line `--app-env FILE`. Nothing was changed.',
-  });
-}
-
-/** Installs and logs need room too: a deploy that would leave less than this behind is not begun. */
-const ROOM_LEFT = 32 * 1024 * 1024;
-
-/** A disk that fills up half-way is the worst kind of failure: the room is counted before anything is sent. */
-function refuseFullDisk(context: RunContext, members: readonly Member[], prepared: PreparedRelease, deltas: ReadonlyMap<Member, Delta>): void {
-  const full = members.flatMap((member) => {
-    const { name, findings } = member;
-    const delta = deltas.get(member) ?? { send: [], link: [] };
-    const installs = Object.values(servicesOf(context, member)).some(({ install }) => install.length > 0);
-    // What is linked takes neither room nor inodes, until an install gets files of its own to write into.
-    const copied = installs ? prepared.manifest.bytes : 0;
-    const bytes = copied + delta.send.reduce((sum, file) => sum + Math.ceil(file.size / 4096) * 4096, 0) + ROOM_LEFT;
-    const inodes = prepared.manifest.entries.length - (installs ? 0 : delta.link.length) + 100;
-    const { free } = findings;
-    if (free.bytes !== undefined && free.bytes < bytes) return [`${name}: ${formatBytes(free.bytes)} are free, the release needs ${formatBytes(bytes)} (with ${formatBytes(ROOM_LEFT)} to spare)`];
-    if (free.inodes !== undefined && free.inodes < inodes) return [`${name}: ${formatCount(free.inodes, 'inode')} free, the release needs ${inodes.toLocaleString('en-US')}`];
-    return [];
-  });
-  if (full.length === 0) return;
-  throw new UserError(`disk full (ENOSPC):\n${full.map((line) => `    ${line}`).join('\n')}`, {
-    remedy: 'Nothing was changed. Make room: `du -xh --max-depth=2 / | sort -h | tail`; lower `release.keep`.',
-  });
-}
-
+/** The services' own installs, in the release that is not live yet. */
 async function installOn(context: RunContext, members: readonly Member[], release: string): Promise<void> {
   await onEvery(members, async (member) => {
     for (const service of Object.values(servicesOf(context, member))) {
@@ -190,39 +154,4 @@ async function confirmOrWait(context: RunContext, members: readonly Member[], re
     return;
   }
   await confirm(context, members, release);
-}
-
-async function planDeploy(context: RunContext, session: FleetSession, prepared: PreparedRelease): Promise<void> {
-  const { config, reporter, environment } = context;
-  const release = releaseId(context.now(), prepared.commit);
-  await reporter.group('Plan: what a deploy would do (nothing is changed)', () => {
-    if (config.release.build.length > 0) reporter.step('runner', `would build first: ${config.release.build.join('; ')} (this plan shows the files as they are now)`);
-    const deltas = deltasOf(session.members, prepared.manifest);
-    for (const member of session.members) {
-      const { name, findings } = member;
-      const delta = deltas.get(member) ?? { send: [], link: [] };
-      const services = servicesOf(context, member);
-      if (findings.held !== undefined) reporter.warn(`${name}: the lease is held by ${findings.held.owner}`);
-      if (!findings.exists) reporter.step(name, `make ${environment.root}`);
-      for (const left of findings.history.unfinished) reporter.step(name, `first put right what a dead run left: release ${left.release} (${left.kind})`);
-      reporter.step(name, `stage ${release}: send ${formatCount(delta.send.length, 'file')}, ${formatBytes(contentBytes(delta))}; link ${delta.link.length} from ${findings.base?.release ?? 'nothing'}`);
-      for (const service of Object.values(services)) for (const command of service.install) reporter.step(name, `install ${service.name}: ${command}`);
-      if (member === session.members[0]) for (const command of config.release.once) reporter.step(name, `on this host only: ${command}`);
-      for (const text of planData(context, session.members, member)) reporter.step(name, text);
-      for (const text of planSite(context, member)) reporter.step(name, text);
-      reporter.step(name, `switch current from ${findings.current === '' ? 'nothing' : findings.current} to ${release}`);
-      for (const service of startOrder(services)) reporter.step(name, `${service.name}: ${describeSwitch(service, config.site)}`);
-      for (const command of config.release.afterSwitch) reporter.step(name, `after the switch: ${command}`);
-      const target = revertTarget(findings.history, findings.current);
-      if (target !== '' && !mayClose(context)) reporter.step(name, `unless confirmed within ${formatDuration(config.release.confirmWithin)}, go back to ${target} by itself`);
-      const prune = toPrune(findings.history, findings.current, config.release.keep);
-      if (prune.length > 0) reporter.step(name, `once confirmed, delete ${prune.join(', ')}`);
-      context.outputs.hosts.set(name, { before: findings.current, after: findings.current });
-    }
-    const groups = batches(session.members, environment.batch);
-    if (groups.length > 1) reporter.step('runner', `the hosts switch in ${groups.length} batches of up to ${groups[0]?.length ?? 0}, each once the one before it is healthy`);
-    return Promise.resolve();
-  });
-  context.outputs.outcome = 'plan only: nothing was changed';
-  context.outputs.switched = false;
 }
