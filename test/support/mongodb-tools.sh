@@ -9,7 +9,7 @@ mongo_tools=github.com/mongodb/mongo-tools@v0.0.0-20240723193119-837c2bc263f4
 mongosh=2.3.8
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/slipway-test/mongodb-$(cat "$here/mongodb-tools.sh" "$here/ferretdb/main.go" | cksum | cut -d ' ' -f 1)
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/slipway-test/mongodb-$(cat "$here/mongodb-tools.sh" "$here"/ferretdb/*.go | cksum | cut -d ' ' -f 1)
 unavailable() { printf 'unavailable %s\n' "$*"; exit 1; }
 if [ ! -e "$cache/done" ]; then
   command -v go >/dev/null 2>&1 || unavailable 'the Go toolchain is not installed here'
@@ -52,6 +52,11 @@ cd ferretdb
 printf '%s\n' "${ferretdb#*@}" >build/version/version.txt
 # `ns`, which mongorestore adds to each index, MongoDB is told to ignore (ignoreUnknownIndexOptions); this server does not know that yet.
 sed -i 's/^\t\tcase "partialFilterExpression", "expireAfterSeconds"/\t\tcase "ns":\n&/' internal/handler/msg_createindexes.go
+# A replica set's whole dump brings the accounts along, which mongorestore gives to _mergeAuthzCollections: this server has no such
+# command, so it does not show where its accounts are. To replay an oplog it is given applyOps.
+sed -i 's/^\tfor _, collection := range res.Collections {/&\n\t\tif dbName == "admin" \&\& collection.Name == "system.users" {\n\t\t\tcontinue\n\t\t}\n/' internal/handler/msg_listcollections.go
+cp "$here/ferretdb/applyops.go" internal/handler/msg_applyops.go
+sed -i 's/^\t\t"aggregate": {$/\t\t"applyOps": {Handler: h.MsgApplyOps},\n&/' internal/handler/commands.go
 # Only what a server on SQLite needs; in the version of the MongoDB tools where both use a module, so that it is built once.
 rm -r cmd/ferretdb internal/handler/registry/mysql.go internal/util/observability/observability.go
 mkdir cmd/ferretdb

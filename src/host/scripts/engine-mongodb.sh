@@ -318,6 +318,7 @@ engine_atomic() { return 1; }
 # entry that deletes nothing: who may not replay one hears it all the same.
 mongo_clear() {
   mongo_ask '
+    if (db.hello().msg === "isdbgrid") refuse("no oplog can be replayed into a sharded cluster");
     let said;
     try { said = db.runCommand({ applyOps: [{ op: "d", ns: "slipway_none.none", o: { _id: 0 } }] }); } catch (e) { said = e; }
     if (said.ok !== 1 && [13, 59, 115, 8000].includes(said.code)) refuse("the oplog cannot be replayed here (the account needs anyAction on anyResource): " + (said.errmsg || said.message));
@@ -330,10 +331,8 @@ mongo_clear() {
   return 1
 }
 
-# A server that is no replica set takes it too; its next backup will refuse.
-engine_ready() {
-  if mongo_whole; then mongo_ask 'if (db.hello().msg === "isdbgrid") refuse("an oplog cannot be replayed into a sharded cluster");'; else engine_version >/dev/null; fi
-}
+# mongo_clear asks before it changes anything. A server that is no replica set takes a restore too; its next backup will refuse.
+engine_ready() { mongo_whole || engine_version >/dev/null; }
 
 engine_restore() {
   if ! mongo_same_kind; then
