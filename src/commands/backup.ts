@@ -2,6 +2,7 @@ import { UserError } from '../evidence/errors.js';
 import { createBackups } from './backup-create.js';
 import { drillBackups } from './backup-drill.js';
 import { fetchBackups } from './backup-fetch.js';
+import { maskKey } from './backup-key.js';
 import { listBackups } from './backup-list.js';
 import { pruneBackups } from './backup-prune.js';
 import { restoreBackup } from './backup-restore.js';
@@ -59,9 +60,4 @@ export async function backup(context: RunContext, options: BackupOptions): Promi
 
 function isAction(text: string): text is BackupAction {
   return (BACKUP_ACTIONS as readonly string[]).includes(text);
-}
-
-/** A passphrase, or each line of an identity's file that is a secret. */
-function maskKey({ redactor }: RunContext, key: string | undefined): void {
-  for (const line of (key ?? '').split('\n')) if (line.trim() !== '' && !line.startsWith('#')) redactor.add(line.trim());
 }

@@ -1,6 +1,7 @@
 import type { Backup } from '../databases/host-data.js';
 import { messageOf, UserError } from '../evidence/errors.js';
 import type { Member } from '../release/fleet.js';
+import { KEY_VARIABLE, keyOfStep } from './backup-key.js';
 import { savedByDeploy, saveData } from './data-backup.js';
 import { runDataCommand, schemaVersion } from './data-command.js';
 import { noteData, schemaText } from './data-journal.js';
@@ -8,7 +9,7 @@ import { dataSites, placeOf, refuseHalfRestored, type DataPlace } from './data-p
 import { throwIfStopped } from './fleet-session.js';
 import { losses, lossText } from './losses.js';
 import { pause, resume } from './pause.js';
-import { bringBack, KEY_VARIABLE, saveForSafety } from './restore-data.js';
+import { bringBack, saveForSafety } from './restore-data.js';
 import { noted, type RunContext } from './run-context.js';
 
 /** What a deploy has done to one database. */
@@ -100,7 +101,7 @@ export class DataDeploy {
       const said: string[] = [];
       for (const { place, backup, before, after } of migrated) {
         if (backup === undefined) continue;
-        await bringBack(context, place, { release, backup: backup.id, undo: backup.id, towards: release, before: after, after: before, quiet: true, key: context.lookup(KEY_VARIABLE) });
+        await bringBack(context, place, { release, backup: backup.id, undo: backup.id, towards: release, before: after, after: before, quiet: true, key: keyOfStep(context) });
         said.push(`${place.name}: brought back from ${backup.id} (${schemaText(after, before)}); nothing is lost: the site was closed since the backup`);
       }
       await this.open();
@@ -203,7 +204,7 @@ export class DataDeploy {
     }
     const safety = await saveForSafety(context, place, release, after);
     const lost = await place.data.rows().then((rows) => losses(rows, backup.rows), () => undefined);
-    await bringBack(context, place, { release, backup: backup.id, before: after, after: before, quiet: false, key: context.lookup(KEY_VARIABLE) });
+    await bringBack(context, place, { release, backup: backup.id, before: after, after: before, quiet: false, key: keyOfStep(context) });
     return [...said, `${place.name}: the data of before was brought back from ${backup.id} (${schemaText(after, before)}); what it replaced is in ${safety}: ${lossText(lost)}`];
   }
 }
@@ -236,8 +237,7 @@ function refuseUnsafe(context: RunContext, name: string, database: DataPlace['da
     });
   }
   if (database.migrate === undefined || (database.migrations !== 'breaking' && database.onFailure !== 'restore')) return;
-  const key = context.lookup(KEY_VARIABLE);
-  if (key !== undefined && key !== '') context.redactor.add(key);
+  const key = keyOfStep(context);
   if (database.backup.age !== undefined && (key ?? '') === '') {
     throw new UserError(`databases.${name}: its backups are encrypted by age, and a migration that fails needs the key to bring the data back`, {
       remedy: `Give the identity to the step: \`env: { ${KEY_VARIABLE}: \${{ secrets.${KEY_VARIABLE} }} }\`, not in app-env, which lies on the hosts. Or \`on-failure: keep\` with migrations that only expand. Nothing was changed.`,

@@ -2,10 +2,11 @@ import type { DataRecord } from '../host/history.js';
 import { EXIT, HostError } from '../host/failure.js';
 import type { Member } from '../release/fleet.js';
 import { lastDataStep } from '../release/data-history.js';
+import { keyOfStep } from './backup-key.js';
 import { schemaVersion } from './data-command.js';
 import { noteData, schemaText } from './data-journal.js';
 import { dataSites, placeOf, type DataSite } from './data-places.js';
-import { bringBack, KEY_VARIABLE } from './restore-data.js';
+import { bringBack } from './restore-data.js';
 import type { RunContext } from './run-context.js';
 
 /** What was found out about data that a dead run was at work on. */
@@ -60,7 +61,7 @@ async function undo(context: RunContext, site: DataSite, last: DataRecord, backu
   await Promise.all(members.map(({ host }) => host.pause(`the data of ${name} is brought back`, context.config.site !== undefined)));
   await bringBack(context, placeOf(context, site), {
     release: last.release, backup, undo: backup, ...(last.towards === undefined ? {} : { towards: last.towards }), before: last.after, after: last.before,
-    quiet: true, key: context.lookup(KEY_VARIABLE),
+    quiet: true, key: keyOfStep(context),
   });
   return `${name}: a run died ${last.outcome === 'restoring' ? 'in a restore' : 'before what it migrated was live'}; its data was brought back from ${backup}, nothing is lost: the site was closed meanwhile`;
 }

@@ -7,12 +7,6 @@ import { wrongRows } from './losses.js';
 import type { DataPlace } from './data-places.js';
 import { recorded, type RunContext } from './run-context.js';
 
-/**
- * What opens archives encrypted by age when nobody is there to give a key: a variable of the step. It is no part of app-env,
- * which lies on the hosts beside what the key protects.
- */
-export const KEY_VARIABLE = 'SLIPWAY_BACKUP_KEY';
-
 /** What a restore is told. */
 export interface BringBack {
   /** The release the journal's lines are about. */

@@ -7,6 +7,7 @@ import { onEvery, type Member } from '../release/fleet.js';
 import { rollbackTargets } from '../release/history.js';
 import { commonCurrent, holdingFleet, lookingAtFleet, type FleetSession } from './fleet-session.js';
 import { runAfterSwitch } from './after-switch.js';
+import { maskKey } from './backup-key.js';
 import { noted, recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
 import { resume } from './pause.js';
@@ -32,7 +33,7 @@ export interface RollbackOptions {
  */
 export async function rollback(context: RunContext, options: RollbackOptions): Promise<void> {
   dataChoice(options);
-  for (const line of (options.backupKey ?? '').split('\n')) if (line.trim() !== '' && !line.startsWith('#')) context.redactor.add(line.trim());
+  maskKey(context, options.backupKey);
   if (context.plan) {
     await lookingAtFleet(context, false, async (session) => {
       const target = await chooseTarget(context, session, options);
