@@ -43,6 +43,19 @@ export async function connectHosts(context: RunContext): Promise<RemoteHost[]> {
   ).catch((error: unknown) => Promise.reject(unreachable(error, environment.hosts.length)));
 }
 
+/**
+ * Connects to each host of the environment, does `work` on all at once, and says good-bye. Takes no lease.
+ * @throws UserError when one cannot be reached: nothing is done on any then.
+ */
+export async function onHosts(context: RunContext, work: (host: RemoteHost) => Promise<void>): Promise<void> {
+  const hosts = await connectHosts(context);
+  try {
+    await onEvery(hosts, work);
+  } finally {
+    await closeAll(hosts, context);
+  }
+}
+
 /** The services that run on this host, by its roles. */
 export function servicesOf({ config, environment }: Pick<RunContext, 'config' | 'environment'>, member: Pick<Member, 'name'>): Record<string, ServiceConfig> {
   return servicesOn(config.services, environment.hosts.find(({ name }) => name === member.name));

@@ -1,16 +1,10 @@
-import { onEvery } from '../release/fleet.js';
-import { connectHosts } from './fleet-session.js';
+import { onHosts } from './fleet-session.js';
 import type { RunContext } from './run-context.js';
 
 /** Frees the leases that steps of this run left in force; those of others stay. */
 export async function freeLeases(context: RunContext): Promise<void> {
-  const hosts = await connectHosts(context);
-  try {
-    await onEvery(hosts, async (host) => {
-      const owner = await host.unlock(context.leaseToken);
-      context.reporter.debug(`${host.name}: ${owner === undefined ? 'no lease of ours' : 'lease freed'}`);
-    });
-  } finally {
-    await Promise.all(hosts.map((host) => host.connection.close().catch(() => undefined)));
-  }
+  await onHosts(context, async (host) => {
+    const owner = await host.unlock(context.leaseToken);
+    context.reporter.debug(`${host.name}: ${owner === undefined ? 'no lease of ours' : 'lease freed'}`);
+  });
 }
