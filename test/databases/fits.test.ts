@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const SCRIPTS = join(import.meta.dirname, '../../src/host/scripts');
@@ -34,4 +36,24 @@ test.each([
   ['postgres', '16.1', '15.5', 'PostgreSQL 16.1 has made it, and this is PostgreSQL 15.5'],
 ])('a dump of %s %s is not known to be taken by %s, which is said', (engine, made, here, words) => {
   expect(doubt(engine, made, here)).toBe(words);
+});
+
+/** What pg_restore 17 says of a dump of 15, and how it ends. */
+function scripted(server: number, ends: number): { stdout: string; status: number | null } {
+  const script = ['--', '-- PostgreSQL database dump', '--', 'SET lock_timeout = 0;', 'SET transaction_timeout = 0;', 'COPY t FROM stdin;', 'SET transaction_timeout = 0;', '\\.'].join('\\n');
+  const text = `. "$1"; work=$2; pg_server=${server}; pg_line='17 /none'; pg_restore() { printf '%b' '${script}\\n' | sed 's/^$/\\\\./'; return ${ends}; }; pg_script`;
+  const work = mkdtempSync(join(tmpdir(), 'slipway-fits-'));
+  try {
+    return spawnSync('sh', ['-u', '-c', text, 'sh', join(SCRIPTS, 'engine-postgres.sh'), work], { encoding: 'utf8' });
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+test('a client of PostgreSQL 17 or later begins a restore with a setting that older servers do not know: it is left out, once, and a failure stays one', () => {
+  const times = (text: string): number => text.split('\n').filter((line) => line === 'SET transaction_timeout = 0;').length;
+  const [older, same] = [scripted(15, 0), scripted(17, 0)];
+  expect([older.status, same.status, times(older.stdout), times(same.stdout)]).toEqual([0, 0, 1, 2]);
+  expect(older.stdout).toBe(same.stdout.replace('SET transaction_timeout = 0;\n', ''));
+  expect(scripted(15, 1).status).toBe(1);
 });

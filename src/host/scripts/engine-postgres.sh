@@ -220,20 +220,59 @@ engine_scan() (
   cat >/dev/null
   cat "$work/pg-said" >&2
   case $(cat "$work/pg-said") in *'unsupported version'*)
-    pg_say "a newer PostgreSQL has made the dump than the clients here can read ($(pg_clients | tail -n 1 | cut -d ' ' -f 1)): install postgresql-client of the version that made it"
+    pg_too_new
     exit 5
     ;;
   esac
   exit "$pg_code"
 )
+pg_too_new() {
+  pg_say "a newer PostgreSQL has made the dump than the clients here can read ($(pg_clients | tail -n 1 | cut -d ' ' -f 1)): install postgresql-client of the version that made it"
+}
 
 # pg_contents: the list of what the dump on stdin holds, which is at its beginning, becomes $work/pg-list. The part of stdin
 # that it took is given back by pg_whole_dump; its file has no name any more by then, as a dump may be secret.
 pg_contents() {
   head -c 16777216 >"$work/pg-head" || return 1
-  pg_restore -l "$work/pg-head" >"$work/pg-list" || return 1
+  pg_read_list || return
   exec 4<"$work/pg-head"
   rm -f "$work/pg-head"
+}
+# With the client of pg_fit or, where that is too old for the dump, the next newer one that can read it.
+pg_read_list() {
+  while ! pg_restore -l "$work/pg-head" >"$work/pg-list" 2>"$work/pg-said"; do
+    case $(cat "$work/pg-said") in
+      *'unsupported version'*) pg_line=$(pg_clients | awk -v than="${pg_line%% *}" '$1 > than { print; exit }') ;;
+      *)
+        cat "$work/pg-said" >&2
+        return 1
+        ;;
+    esac
+    if [ -z "$pg_line" ]; then
+      pg_too_new
+      return 5
+    fi
+    pg_use "$pg_line"
+  done
+}
+# pg_script OPTIONS…: the dump on stdin as SQL. From 17 on pg_restore begins it with a setting that older servers do not know, however
+# old the server was that the dump is from; it stands among the first lines, before anything of the dump's own.
+pg_script() {
+  if [ "${pg_line%% *}" -le "$pg_server" ]; then
+    pg_restore -f - "$@"
+    return
+  fi
+  rm -f "$work/pg-unscripted"
+  { pg_restore -f - "$@" || : >"$work/pg-unscripted"; } | {
+    pg_lines=0
+    while [ "$pg_lines" -lt 25 ] && IFS= read -r pg_text; do
+      [ "$pg_text" != 'SET transaction_timeout = 0;' ] || break
+      printf '%s\n' "$pg_text"
+      pg_lines=$((pg_lines + 1))
+    done
+    cat
+  }
+  [ ! -e "$work/pg-unscripted" ]
 }
 pg_whole_dump() {
   cat <&4
@@ -296,11 +335,23 @@ SQL
   sed -n 's/^EXTENSION - \([^ ]*\).*/slipway: the scratch database goes without the extension \1, which only a superuser may create/p' "$work/pg-skipped" >&2
   pg_whole_dump | {
     pg_code=0
-    pg_restore --exit-on-error --no-owner --no-privileges --no-security-labels --no-password -L "$work/pg-wanted" -d "$1" || pg_code=$?
+    pg_load "$1" --exit-on-error --no-owner --no-privileges --no-security-labels -L "$work/pg-wanted" || pg_code=$?
     cat >/dev/null
     exit "$pg_code"
   }
 )
+
+# pg_load DATABASE OPTIONS…
+pg_load() {
+  pg_into=$1
+  shift
+  if [ "${pg_line%% *}" -le "$pg_server" ]; then
+    pg_restore --no-password -d "$pg_into" "$@"
+  else
+    rm -f "$work/pg-unloaded"
+    { pg_script "$@" || : >"$work/pg-unloaded"; } | pg_sql -d "$pg_into" >/dev/null && [ ! -e "$work/pg-unloaded" ]
+  fi
+}
 
 engine_rows() {
   {
@@ -463,7 +514,7 @@ engine_restore() (
     printf '%s\n' 'SET client_min_messages = error;' 'BEGIN;'
     pg_clear
     # Its last words are COMMIT; without --single-transaction large objects would have transactions of their own.
-    if pg_restore --single-transaction -f - -L "$work/pg-wanted"; then
+    if pg_script --single-transaction -L "$work/pg-wanted"; then
       printf "SELECT 'slipway: committed';\n"
     fi
     cat >/dev/null
