@@ -5,9 +5,8 @@ import { connect } from '../ssh/connect.js';
 import { SshError, type SshErrorKind } from '../ssh/errors.js';
 import type { Connection } from '../ssh/types.js';
 import type { RunContext } from './run-context.js';
-import type { Preparation, runSteps } from './server.js';
+import { runSteps, type Preparation } from './server-steps.js';
 
-type Run = typeof runSteps;
 type World = Pick<RunContext, 'credentials' | 'signal' | 'reporter' | 'config'>;
 
 /** Somebody who could log in before a step, and must be able to after it. */
@@ -18,6 +17,14 @@ interface Login {
   readonly sudo: boolean;
 }
 
+/** One risky step that is being done. */
+interface Attempt {
+  readonly host: Preparation;
+  readonly step: ServerStep;
+  /** Who must still get in afterwards. */
+  readonly before: readonly Login[];
+}
+
 /** Not an answer but a moment: sshd is being reloaded, a packet was lost. Asked again as long as there is time. */
 const AGAIN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['refused', 'timeout', 'lost', 'closed', 'not-ssh', 'busy', 'unreachable']);
 
@@ -26,10 +33,10 @@ const AGAIN: ReadonlySet<SshErrorKind> = new Set<SshErrorKind>(['refused', 'time
  * @returns the ids of those that were changed.
  * @throws UserError about the first that was not kept; those after it are not begun.
  */
-export async function closeRisky(context: RunContext, host: Preparation, steps: readonly ServerStep[], run: Run): Promise<string[]> {
+export async function closeRisky(context: RunContext, host: Preparation, steps: readonly ServerStep[]): Promise<string[]> {
   const before = await loginsBefore(context, host);
   const changed: string[] = [];
-  for (const step of steps) changed.push(...(await proveRisky(context, host, step, run, before)));
+  for (const step of steps) changed.push(...(await proveRisky(context, { host, step, before })));
   return changed;
 }
 
@@ -40,14 +47,15 @@ export async function closeRisky(context: RunContext, host: Preparation, steps: 
  * @returns the step's id when it was changed.
  * @throws UserError naming the step, what was tried, and whether the host was seen to be as before.
  */
-async function proveRisky(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[]): Promise<string[]> {
+async function proveRisky(context: RunContext, attempt: Attempt): Promise<string[]> {
+  const { host, step, before } = attempt;
   let changed: string[];
   try {
-    changed = await run(context, host, [step]);
+    changed = await runSteps(context, host, [step]);
   } catch (error) {
     // Any other error is the host's own word: it did nothing, or took it back itself.
     if (!(error instanceof SshError) || context.signal.aborted) throw error;
-    throw await takenBack(context, host, step, run, before, `the connection was lost while it was applied: ${error.message}`, Date.now());
+    throw await takenBack(context, attempt, `the connection was lost while it was applied: ${error.message}`, Date.now());
   }
   if (changed.length === 0) return [];
   const applied = Date.now();
@@ -56,14 +64,14 @@ async function proveRisky(context: RunContext, host: Preparation, step: ServerSt
     const until = Date.now() + undoWithin(context) / 2;
     for (const login of before) fresh.push(await prove(context, host, login, until));
     const way = fresh[before.findIndex(({ sudo }) => sudo)] ?? host.connection;
-    await run(context, { ...host, connection: way }, [step], 'confirm');
+    await runSteps(context, { ...host, connection: way }, [step], 'confirm');
     return changed;
   } catch (error) {
     if (context.signal.aborted) {
       context.reporter.warn(`${host.name}: ${step.title} (${step.id}) was not proven; the host takes it back by itself within ${inSeconds(undoWithin(context))}.`);
       throw error;
     }
-    throw await takenBack(context, host, step, run, before, messageOf(error), applied);
+    throw await takenBack(context, attempt, messageOf(error), applied);
   } finally {
     await closeAll(fresh);
   }
@@ -140,10 +148,15 @@ async function prove(context: World, host: Preparation, login: Login, until: num
   }
 }
 
-/** Has the host take the step back, or waits until it has done so by itself; then looks whether that is so. */
-async function takenBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string, applied: number): Promise<UserError> {
+/**
+ * Has the host take the step back, or waits until it has done so by itself; then looks whether that is so.
+ * @param applied when the host armed its way back, in milliseconds since the epoch.
+ * @returns the error that ends the run.
+ */
+async function takenBack(context: RunContext, attempt: Attempt, why: string, applied: number): Promise<UserError> {
+  const { host, step } = attempt;
   const began = Date.now();
-  const error = await takeBack(context, host, step, run, before, why.replace(`${host.name}: `, ''), applied);
+  const error = await takeBack(context, attempt, why.replace(`${host.name}: `, ''), applied);
   context.reporter.evidence({
     id: `harden.${step.id}`, phase: 'server', title: step.title, subject: host.name, status: 'fail', expected: step.title, observed: error.message,
     ...(error.remedy === undefined ? {} : { remedy: error.remedy }), at: context.now().toISOString(), duration: Date.now() - began,
@@ -151,13 +164,13 @@ async function takenBack(context: RunContext, host: Preparation, step: ServerSte
   return error;
 }
 
-async function takeBack(context: RunContext, host: Preparation, step: ServerStep, run: Run, before: readonly Login[], why: string, applied: number): Promise<UserError> {
+async function takeBack(context: RunContext, { host, step, before }: Attempt, why: string, applied: number): Promise<UserError> {
   const limit = undoWithin(context);
   context.reporter.warn(`${host.name}: ${step.title} (${step.id}) is not proven and is being taken back: ${why}`);
   const tried = `To prove it, a new login was tried as ${before.map(({ user, port, sudo }) => `${user} at ${host.host.address} port ${port}${sudo ? ', with sudo' : ''}`).join(', and as ')}.`;
   const failed = `${host.name}: ${step.title} (${step.id}) was not kept: ${why}\n${tried}`;
   const byHand = `On the host's console: \`sudo sh /var/lib/slipway/undo/script ${step.id} hand\` (docs/hardening.md).`;
-  const atOnce = await within(run(context, host, [step], 'undo').then(() => true, () => false), OLD_LINK);
+  const atOnce = await within(runSteps(context, host, [step], 'undo').then(() => true, () => false), OLD_LINK);
   let connection: Connection | undefined;
   try {
     // The host does not wait for us: by then it has taken the step back, whatever became of the old connection.
@@ -168,7 +181,7 @@ async function takeBack(context: RunContext, host: Preparation, step: ServerStep
       return new UserError(`${failed}\nA new login works. The host takes the step back by itself within ${inSeconds(limit)}; whether all is as before could not be read, since ${way.user} has no sudo.`, { remedy: NEXT[step.id] ?? byHand });
     }
     // Asked again, the host says how it stands.
-    if (!atOnce) await run(context, { ...host, connection }, [step], 'undo');
+    if (!atOnce) await runSteps(context, { ...host, connection }, [step], 'undo');
     const how = atOnce ? 'taken back at once over the connection that still stood' : `the host took it back by itself within ${inSeconds(limit)}`;
     return new UserError(`${failed}\nThe host is as before: ${how}, and a new login works.`, { remedy: NEXT[step.id] ?? byHand });
   } catch (error) {

@@ -2,7 +2,7 @@ import { hostOf } from '../config/roles.js';
 import { messageOf } from '../evidence/errors.js';
 import type { RunContext } from './run-context.js';
 import { scheduleBackups } from './backup-schedule.js';
-import type { Preparation } from './server.js';
+import type { Preparation } from './server-steps.js';
 
 /**
  * The timers of `backup.schedule`, as the last thing: they need the app's folder, which the first deploy makes, and are told in

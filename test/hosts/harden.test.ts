@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RunContext } from '../../src/commands/run-context.js';
 import { closeRisky } from '../../src/commands/harden.js';
-import { runSteps, type Preparation } from '../../src/commands/server.js';
+import { runSteps, type Preparation } from '../../src/commands/server-steps.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Evidence } from '../../src/evidence/record.js';
 import type { Reporter } from '../../src/evidence/reporter.js';
@@ -67,7 +67,7 @@ async function run({ steps, harden = {}, configuredPort, plan = false, vanish = 
     const parameters = serverParameters({ config, host: wanted, services: {} }, { environment: 'production', root: '/srv/tiny', deployKeys: [], connection: stdout });
     const chosen = SERVER_STEPS.filter(({ id }) => steps.includes(id));
     const made: Preparation = { name: wanted.name, host: wanted, connection, steps: chosen, parameters };
-    const one = async (step: ServerStep): Promise<string[]> => (step.risky !== true || plan || vanish ? runSteps(context, made, [step]) : closeRisky(context, made, [step], runSteps));
+    const one = async (step: ServerStep): Promise<string[]> => (step.risky !== true || plan || vanish ? runSteps(context, made, [step]) : closeRisky(context, made, [step]));
     for (const step of chosen) changed.push(...(await one(step)));
     return { changed, error: new Error('none'), said: said.join('\n'), evidence, milliseconds: Date.now() - started };
   } catch (error) {
