@@ -170,7 +170,12 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     expect((await failureOf(sealed.drill(id, { probes: [] }))).message).toMatch(/encrypted, and no key was given/);
     expect(await sealed.verify(id, key)).toMatchObject({ level: 'whole' });
     const other = execFileSync('age-keygen', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    expect((await failureOf(sealed.verify(id, other))).message).toContain('the key does not open it');
+    for (const attempt of [() => sealed.verify(id, other), () => sealed.drill(id, { probes: [], key: other })]) {
+      const failure = await failureOf(attempt());
+      expect([failure.code, failure.message]).toEqual([EXIT.notWhole, expect.stringContaining('the key does not open it')]);
+    }
+    // Another key says nothing about the backup.
+    expect((await sealed.list()).backups[0]!.drill).toBeUndefined();
     await expect(sealed.drill(id, { probes: ['SELECT 1'], key })).resolves.toMatchObject({ id });
   });
 
@@ -221,6 +226,15 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     await expect(store.drill(id, { probes: [] })).resolves.toMatchObject({ id });
     await store.restore(id);
     expect(sql(live, "SELECT count(*) FROM sqlite_master WHERE name = 'near'")).toBe('1');
+  });
+
+  test('a backup that only a newer SQLite can read is told so', async () => {
+    const { id } = await (await data()).create({ why: 'manual' });
+    const tools = join(ground.root, '../tools');
+    await mkdir(tools, { recursive: true });
+    await writeFile(join(tools, 'sqlite3'), `#!/bin/sh\ncase "$*" in *'PRAGMA integrity_check'*) echo 'Error: in prepare, malformed database schema (t) - near "LATER": syntax error (11)' >&2; exit 1 ;; esac\nexec ${execFileSync('sh', ['-c', 'command -v sqlite3'], { encoding: 'utf8' }).trim()} "$@"\n`, { mode: 0o755 });
+    const failure = await failureOf((await data({}, 'main', await ground.host({ path: [tools] }))).drill(id, { probes: [] }));
+    expect(failure.message).toMatch(/its schema has what the sqlite3 here \([\d.]+\) does not know: install one as new as the app's/);
   });
 
   test('a dump that shrank, is too small, or lacks rows is kept as bad, and the run fails', async () => {

@@ -41,10 +41,12 @@ if ! limited "${p_limit:-7200}" load_scratch || ! pipe_ok; then
     engine_drop "$name" </dev/null 2>/dev/null && rm -f "$folder/.scratch"
     fail 5 "no drill of $database is possible here: $(grep -v -e '^$' -e 'Broken pipe' "$work/loaded" | tail -n 1 | sed 's/^slipway: //')"
   fi
+  # Nor does another key.
+  if { part_failed decrypt || { part_failed expand && ! part_failed load; }; } && open_failed "$backup"; then
+    engine_drop "$name" </dev/null 2>/dev/null && rm -f "$folder/.scratch"
+    fail 31 "the backup $id of $database was not drilled: $damage"
+  fi
   if { part_failed decrypt || part_failed expand; } && ! part_failed load; then
-    open_failed "$backup" || :
-    printf '%s\n' "$damage" >>"$problems"
-  elif part_failed decrypt && open_failed "$backup"; then
     printf '%s\n' "$damage" >>"$problems"
   else
     own_words "$work/loaded"

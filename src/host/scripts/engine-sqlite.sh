@@ -116,6 +116,9 @@ sqlite_checked() {
   if ! sqlite "$1" "$2" >"$work/checked" 2>"$work/unchecked"; then
     if sqlite_lacks "$work/unchecked"; then return 0; fi
     cat "$work/unchecked" >&2
+    if grep -q 'malformed database schema' "$work/unchecked"; then
+      printf "its schema has what the sqlite3 here (%s) does not know: install one as new as the app's\n" "$(sqlite3 --version | cut -d ' ' -f 1)"
+    fi
     return 1
   fi
   ! grep -vx ok "$work/checked"
@@ -135,7 +138,7 @@ engine_restore() (
   cd "$work" || exit 1
   cat >new.db || exit 1
   if [ ! -s new.db ]; then sqlite new.db 'VACUUM' || exit 1; fi
-  sqlite_checked new.db 'PRAGMA quick_check(1)' >&2 || { echo 'slipway: what was to be restored is damaged' >&2; exit 1; }
+  sqlite_checked new.db 'PRAGMA quick_check(1)' >&2 || { echo 'slipway: what was to be restored is damaged, or cannot be read here' >&2; exit 1; }
   [ -d "${p_path%/*}" ] || mkdir -p "${p_path%/*}" || exit 1
   [ -e "$p_path" ] || (umask 027 && : >"$p_path") || exit 1
   sqlite_into_live 2>said || {
