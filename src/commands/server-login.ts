@@ -25,7 +25,7 @@ export async function logIn(context: Pick<RunContext, 'credentials' | 'signal' |
       if (!(second instanceof SshError && second.kind === 'auth')) throw second;
       throw new UserError(`${error.message}\n${second.message}`, {
         cause: error,
-        remedy: 'On a new host the key must be allowed for root (most providers ask for it when the server is made). On a hardened one, log in as somebody with sudo: `--login <user>`.',
+        remedy: 'On a new host the key must be allowed for root (most providers ask for it when the server is made; with a password, `ssh-copy-id root@<address>`). On a hardened one, log in as somebody with sudo: `--login <user>`.',
       });
     }
   }

@@ -49,6 +49,7 @@ export function serverParameters(wanted: Wanted, place: { environment: string; r
     managers: [...new Set(Object.values(services).map(({ manager }) => manager))].join(' '),
     site: config.site === undefined ? 'no' : 'yes',
     ...(harden === undefined ? {} : {
+      firewall: harden.firewall ? 'yes' : 'no',
       allow: harden.allow.join(' '),
       max_auth_tries: String(harden.maxAuthTries),
       ban_ignore: harden.banIgnore.join(' '),

@@ -97,7 +97,7 @@ export class Login {
       this.partly ? `the key was accepted for user ${this.user}, but the server wants a second factor.` : `the server refuses the login as ${this.user}.`,
       ...(said === undefined ? [] : [`  server says: ${said}`]),
       ...this.tried.map((label) => `  tried: ${label}`),
-      `  the server accepts: ${this.offered.length === 0 ? 'it did not say' : this.offered.join(', ')}`,
+      ...(this.offered.length === 0 ? [] : [`  the server accepts: ${this.offered.join(', ')}`]),
     ].join('\n');
     return new SshError('auth', where, message, { remedy: this.remedy(said) });
   }

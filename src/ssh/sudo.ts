@@ -120,7 +120,7 @@ export class SudoGate {
       ...said.split('\n').filter((line) => line !== '').slice(-5).map((line) => `  sudo says: ${line}`)].join('\n');
     return new SshError('sudo', where, message, {
       remedy: MESSAGES[code]?.remedy ?? (/password is required|interactive authentication/i.test(said)
-        ? 'Set sudo-password, or let the user run sudo without one: `deploy ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/slipway.'
+        ? `Give the password: input sudo-password, on a terminal SLIPWAY_SUDO_PASSWORD. Or let ${user} run sudo without one: \`${user} ALL=(ALL) NOPASSWD: ALL\` in /etc/sudoers.d/slipway.`
         : `Check what sudo allows with \`sudo -l -U ${user}\` on the server; Slipway runs /bin/sh through it.`),
     });
   }

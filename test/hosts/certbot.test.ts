@@ -102,6 +102,16 @@ describe('before the first deploy', () => {
     expect([await sites(), await pebble.orders()]).toEqual([before, orders]);
   }, 60_000);
 
+  test('a name that another site of the host answers for is left to it: that one is named, and the authority is not asked', async () => {
+    await host.run("printf 'server { listen 80; server_name www.example.com; }' > /etc/nginx/conf.d/team.conf");
+    const [before, orders] = [await sites(), await pebble.orders()];
+    const ran = await certbot();
+    expect(ran.code).toBe(1);
+    expect(ran.log).toMatch(/another site of this host answers for www.example.com \(\/etc\/nginx\/conf.d\/team.conf\)/);
+    expect([await sites(), await pebble.orders()]).toEqual([before, orders]);
+    await host.run('rm /etc/nginx/conf.d/team.conf');
+  }, 60_000);
+
   test('a certificate is issued, and its renewal is proven', async () => {
     const ran = await certbot();
     expect(ran.log).not.toContain('::error');

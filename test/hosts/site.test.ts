@@ -90,7 +90,7 @@ describe('a deploy of an app with a site', () => {
     await host.run("printf 'server { listen 80; server_name www.example.com; }' > /etc/nginx/conf.d/aaa.conf; nginx -s reload");
     await work.configure({ 'site.headers': { 'X-Site': 'third' } });
     const ran = await deploy();
-    expect(ran.log).toMatch(/another site has the name "www.example.com" on 0.0.0.0:80/);
+    expect(ran.log).toMatch(/another site has the name "www.example.com" on 0.0.0.0:80: \/etc\/nginx\/conf.d\/aaa.conf/);
     // It is the other one that answers: the new release was never seen through nginx.
     expect(ran.code).toBe(1);
     await host.run('rm /etc/nginx/conf.d/aaa.conf; nginx -s reload; sleep 0.5');

@@ -17,6 +17,14 @@ describe('the README', () => {
   });
 });
 
+describe('the table of commands in the README', () => {
+  it('has each command of the command line, and no other', () => {
+    const table = read('README.md').split('## The command line')[1]!.split('\n## ')[0]!;
+    const offered = [...read('src/main/cli.ts').matchAll(/\bprogram\.command\('([a-z-]+)/g)].map(([, name]) => name!);
+    expect([...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name!).sort()).toEqual(offered.sort());
+  });
+});
+
 describe('the configuration shown in the README', () => {
   it('is one that Slipway reads', () => {
     const [text] = [...read('README.md').matchAll(/```yaml\n(app: .*?)```/gs)].map(([, block]) => block!);

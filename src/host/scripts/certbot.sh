@@ -182,6 +182,15 @@ lacking() {
   done
 }
 
+without_block() { if [ -e "$work/before" ]; then put "$work/before" "$file" "$link"; else take_away "$file" "${link:-$file}"; fi; }
+# taken_names NAME…: those of the names that nginx has just said two sites have on port 80.
+taken_names() {
+  printf '%s\n' "$@" >"$work/names"
+  sed -n 's/^.*conflicting server name "\([^"]*\)" on .*:80, ignored.*/\1/p' "$work/said" | sort -u | grep -xF -f "$work/names" | tr '\n' ' ' | sed 's/ $//' || :
+}
+# files_with NAME: files of other sites that have the name.
+files_with() { grep -lsF -e "$1" /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf | grep -vF -e "/$name" -e "$extra" | tr '\n' ' ' | sed 's/ $//' || :; }
+
 # The folder that the site serves leads to certbot's.
 make_acme() {
   # shellcheck disable=SC2016
@@ -210,9 +219,16 @@ open_way() {
   if [ ! -e "${link:-$file}" ] || { [ "$(sed -n 2p "$file")" = "$mark" ] && ! cmp -s "$work/block" "$file"; }; then
     if [ -e "$file" ]; then cp "$file" "$work/before"; fi
     put "$work/block" "$file" "$link"
+    taken=''
+    if tested; then taken=$(taken_names "$@"); fi
+    if [ -n "$taken" ]; then
+      without_block
+      # Nothing was loaded: nginx goes on as it was.
+      fail 3 "another site of this host answers for $taken ($(files_with "${taken%% *}")), and would answer no more until the first deploy. Name the files of its certificate below site.tls.certificate and key: then the deploy takes the name over as it is; or take the name out of that file and run this again"
+    fi
     if ! tested || ! load_nginx; then
       show_said
-      if [ -e "$work/before" ]; then put "$work/before" "$file" "$link"; else take_away "$file" "${link:-$file}"; fi
+      without_block
       fail 1 'nginx did not take the block that answers the authority; what was there before is back'
     fi
     if [ ! -e "$work/before" ]; then say "put${tab}block"; fi

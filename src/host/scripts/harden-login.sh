@@ -9,12 +9,18 @@ PermitRootLogin no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitEmptyPasswords no
-MaxAuthTries $p_max_auth_tries
 X11Forwarding no
-LoginGraceTime 30
-ClientAliveInterval 300
-ClientAliveCountMax 3
 CONF
+  unless_stricter MaxAuthTries "$p_max_auth_tries"
+  unless_stricter LoginGraceTime 30
+  unless_stricter ClientAliveInterval 300
+  unless_stricter ClientAliveCountMax 3
+}
+# unless_stricter KEY MOST: a smaller number of the team's stays; ours would be read before it, and win. 0 is no limit.
+unless_stricter() {
+  sshd_reads | while IFS= read -r file; do
+    awk -v key="$1" 'tolower($1) == "match" { exit } { gsub(/=/, " ") } tolower($1) == tolower(key) { print $2; exit }' "$file"
+  done | head -n 1 | awk -v most="$2" '/^[0-9]+$/ && $1 > 0 && $1 <= most { stricter = 1 } END { exit !stricter }' || printf '%s %s\n' "$1" "$2"
 }
 # sshd_makes USER: what sshd makes of its files for this user, coming from where this login comes from.
 sshd_makes() {
@@ -157,7 +163,7 @@ check_sshd() {
   done <"$work/sshd"
   [ -z "$refused" ] || return 1
   if [ "$sshd_as_wanted" = 0 ]; then
-    observed="keys only, no root, at most $p_max_auth_tries tries$(with_passwords)"
+    observed="keys only, no root, at most $(sed -n 's/^maxauthtries //p' "$work/made") tries$(with_passwords)"
     return 0
   fi
   if ! by=$(way_to_root); then
@@ -182,8 +188,11 @@ apply_sshd() {
   mkdir -p /run/sshd
   sshd_file | put_file /etc/ssh/sshd_config.d/10-slipway.conf 0644
   sshd -t
-  # Where systemd listens for it, sshd may not run yet: then it reads its files when it is started.
-  if systemctl is-active --quiet ssh.service; then systemctl reload ssh.service; fi
+  # Where systemd listens for it (ssh.socket), sshd may not run yet: then it reads its files when it is started. One that runs is
+  # begun anew there, as it may die of a reload: that of Debian 12 cannot bind the port that systemd holds. Sessions go on.
+  if systemctl is-active --quiet ssh.service; then
+    if systemctl is-active --quiet ssh.socket; then systemctl restart ssh.service; else systemctl reload ssh.service; fi
+  fi
 }
 disarm_sshd() { let_go sshd; }
 undo_sshd() { take_back sshd; }
@@ -191,6 +200,7 @@ undo_sshd() { take_back sshd; }
 # --- ban ---
 # nothing_ignores ADDRESS NETWORK…: whether none of the networks holds the address.
 nothing_ignores() {
+  has python3 || return 0
   python3 - "$@" <<'PY' 2>/dev/null
 import ipaddress, sys
 address = ipaddress.ip_address(sys.argv[1])
@@ -224,8 +234,9 @@ ban_file() {
   # Whoever prepares the host is not banned for what it tries.
   # shellcheck disable=SC2086
   if [ -n "$client" ] && nothing_ignores "$client" $ignore; then ignore="$ignore $client"; fi
-  if has iptables; then action=iptables-multiport every=iptables-allports; else action=nftables-multiport every=nftables-allports; fi
-  printf '# Written by slipway server. See docs/hardening.md.\n[DEFAULT]\nignoreip = %s\n' "$(printf '%s' "$ignore" | tr -s ' ')"
+  # ufw, a step before this one, brings iptables.
+  if has iptables || [ "${p_firewall:-}" = yes ]; then action=iptables-multiport every=iptables-allports; else action=nftables-multiport every=nftables-allports; fi
+  printf '# Written by slipway server. See docs/hardening.md.\n[DEFAULT]\nignoreip = %s\n' "$(printf '%s' "$ignore" | tr -s ' ' | sed 's/ $//')"
   for jail in $(ban_jails); do
     printf '\n[%s]\nenabled = true\nbanaction = %s\nbanaction_allports = %s\n' "$jail" "$action" "$every"
     unless_elsewhere "$jail" bantime 1h

@@ -24,18 +24,28 @@ put_back() {
     (cd "$1" && find . -mindepth 1 ! -type d -print) | while IFS= read -r file; do
       if [ ! -e "$saved/$file" ] && [ ! -L "$saved/$file" ]; then aside "$1/${file#./}"; fi
     done
-    cp -a --remove-destination "$saved/." "$1/"
+    (cd "$saved" && find . -mindepth 1 -type d -print) | while IFS= read -r folder; do mkdir -p "$1/$folder" || :; done
+    (cd "$saved" && find . -mindepth 1 ! -type d -print) | while IFS= read -r file; do put_one "$saved/${file#./}" "$1/${file#./}"; done
   elif [ -e "$saved" ]; then
-    cp -a --remove-destination "$saved" "$1"
+    put_one "$saved" "$1"
   elif [ -e "$1" ]; then
     aside "$1"
   fi
 }
+# A full disk must not keep us from going back: what has not changed is left alone, and where a copy finds no room a second name does.
+put_one() {
+  if [ ! -L "$1" ] && [ ! -L "$2" ] && cmp -s "$1" "$2" && [ "$(stat -c '%a %u:%g' "$1")" = "$(stat -c '%a %u:%g' "$2")" ]; then return 0; fi
+  rm -f "$2.slipway-undo"
+  cp -a "$1" "$2.slipway-undo" 2>/dev/null || { rm -f "$2.slipway-undo"; ln -P "$1" "$2.slipway-undo" || :; }
+  mv -fT "$2.slipway-undo" "$2" || :
+}
 aside() {
-  say "set aside: $1, now below $place/aside"
-  mkdir -p "$place/aside${1%/*}"
-  cp -a "$1" "$place/aside${1%/*}/"
-  rm -rf "$1"
+  if { mkdir -p "$place/aside${1%/*}" && mv -f "$1" "$place/aside${1%/*}/"; } 2>/dev/null; then
+    say "set aside: $1, now below $place/aside"
+  else
+    mv -fT "$1" "$1.slipway-aside" || :
+    say "set aside: $1, now $1.slipway-aside"
+  fi
 }
 same() {
   if [ ! -e "$place/before$1" ]; then [ ! -e "$1" ] || wrong "$1"; return 0; fi
@@ -100,7 +110,8 @@ undo_sshd() {
   mkdir -p /run/sshd
   sshd -t || wrong 'sshd does not take its configuration'
   if systemctl is-active --quiet ssh.service; then
-    systemctl reload ssh.service || systemctl restart ssh.service || wrong 'sshd could not be told'
+    # Where systemd listens for it, a reload may end it: see apply_sshd.
+    if systemctl is-active --quiet ssh.socket || ! systemctl reload ssh.service; then systemctl restart ssh.service || wrong 'sshd could not be told'; fi
   elif [ "$(was active)" = yes ]; then
     systemctl restart ssh.service || wrong 'sshd does not run'
   fi
@@ -156,7 +167,7 @@ take_back() {
     *) because='by hand' ;;
   esac
   if [ "$verified" = yes ]; then text='as before'; else text='not as before in all'; fi
-  printf '%s: taken back at %s, because %s\n' "$text" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$because" >"$undo/$step.result"
+  printf '%s: taken back at %s, because %s\n' "$text" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$because" >"$undo/$step.result" || :
   if [ "$place" = "$undo/$step" ]; then
     rm -rf "$place.last"
     mv "$place" "$place.last"

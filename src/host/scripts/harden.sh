@@ -56,9 +56,13 @@ UNIT
   systemctl stop "slipway-undo-$held.timer" "slipway-undo-$held.service" 2>/dev/null || :
   systemctl reset-failed "slipway-undo-$held.timer" "slipway-undo-$held.service" 2>/dev/null || :
   mv "$undo/$held.new" "$undo/$held"
-  systemd-run --quiet --collect --unit="slipway-undo-$held" --on-active="${p_undo_seconds}s" --timer-property=AccuracySec=100ms \
-    /bin/sh "$undo/script" "$held" timer
-  systemctl is-active --quiet "slipway-undo-$held.timer" || { rm -rf "${undo:?}/$held"; return 1; }
+  # Without a timer nothing is armed: what was saved must not be put back at the next start, over what others did meanwhile.
+  if ! systemd-run --quiet --collect --unit="slipway-undo-$held" --on-active="${p_undo_seconds}s" --timer-property=AccuracySec=100ms \
+    /bin/sh "$undo/script" "$held" timer || ! systemctl is-active --quiet "slipway-undo-$held.timer"; then
+    rm -rf "${undo:?}/$held"
+    no_boot_unit
+    fail 1 'systemd did not take the timer that would take this step back'
+  fi
   say "goes back by itself in $p_undo_seconds s, unless a new login proves it"
 )
 
@@ -69,8 +73,11 @@ let_go() {
   rm -rf "$undo/$1.last"
   mv "$undo/$1" "$undo/$1.last"
   systemctl stop "slipway-undo-$1.timer" || :
-  set -- "$undo"/firewall/armed "$undo"/sshd/armed "$undo"/ban/armed
-  for left in "$@"; do if [ -e "$left" ]; then return 0; fi; done
+  no_boot_unit
+}
+# no_boot_unit: what takes back at the next start goes with the last step that needs it.
+no_boot_unit() {
+  for left in "$undo"/firewall/armed "$undo"/sshd/armed "$undo"/ban/armed; do if [ -e "$left" ]; then return 0; fi; done
   systemctl --quiet disable slipway-undo.service 2>/dev/null || :
   rm -f /etc/systemd/system/slipway-undo.service
 }
@@ -201,7 +208,7 @@ ssh_ports() {
     set +f
     echo "${4:-}"
     echo "$p_port"
-    sshd -T 2>/dev/null | sed -n 's/^port //p'
+    sshd -T 2>/dev/null | sed -n 's/^port //p; s/^listenaddress .*:\([0-9]*\)$/\1/p'
     # Ubuntu lets systemd listen for sshd.
     if systemctl is-active --quiet ssh.socket 2>/dev/null; then systemctl show --property=Listen ssh.socket | sed -n 's/.*[:=]\([0-9]*\) (Stream)$/\1/p'; fi
   } | grep -xE '[0-9]{1,5}' | awk '!seen[$0]++'

@@ -11,7 +11,7 @@
 
 # The parameters (src/server/parameters.ts); one that is not told is empty.
 : "${p_admins_b64=}" "${p_allow=}" "${p_app=}" "${p_ban_ignore=}" "${p_ca=}" "${p_certificate=}" "${p_connection=}" "${p_dns_authenticate=}" "${p_dns_clean_up=}" "${p_domains=}" "${p_engines=}" \
-  "${p_environment=}" "${p_folders=}" "${p_gate_b64=}" "${p_journal_size=}" "${p_key=}" "${p_keys_b64=}" "${p_log_days=}" \
+  "${p_environment=}" "${p_firewall=}" "${p_folders=}" "${p_gate_b64=}" "${p_journal_size=}" "${p_key=}" "${p_keys_b64=}" "${p_log_days=}" \
   "${p_max_auth_tries=}" "${p_node=}" "${p_node_mirror=}" "${p_packages=}" "${p_port=}" "${p_reboot_at=}" "${p_root=}" \
   "${p_service_users=}" "${p_site=}" "${p_swap=}" "${p_timezone=}" "${p_tls_mode=}" "${p_undo_b64=}" "${p_undo_seconds=}" "${p_user=}"
 

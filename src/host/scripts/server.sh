@@ -97,7 +97,7 @@ for step in "$@"; do
     show_diff
     cat "$work/complaint" >&2
     if [ "$risky" = yes ]; then perform "undo_$function"; fi
-    told "$step" failed "was applied, but reads back otherwise${observed:+: $observed}"
+    told "$step" failed "was applied, but reads back otherwise: ${refused:-${observed:-see above}}"
     exit 1
   fi
   if [ "$risky" = yes ]; then told "$step" armed "${observed:-as wanted}"; else told "$step" changed "${observed:-as wanted}"; fi

@@ -163,7 +163,10 @@ if ! tested; then
   rm -f "$state/site.unproven"
   fail 1 'nginx does not take the site; the file before it is back, and nothing was reloaded'
 fi
-grep -F 'conflicting server name' "$state/site.said" | sed 's/^.*conflicting server name \(.*\)$/warn another site has the name \1/' | sort -u || :
+sed -n 's/^.*conflicting server name "\([^"]*\)" on \([^ ]*\), ignored.*/\1 \2/p' "$state/site.said" | sort -u | while read -r other where; do
+  also=$(grep -lsF -e "$other" /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf | grep -vF -e "/$name" | tr '\n' ' ' | sed 's/ $//') || also=''
+  say "warn another site has the name \"$other\" on $where${also:+: $also}. nginx answers with the one it reads first (conf.d before sites-enabled, each in the order of the alphabet): take the name out of the other"
+done
 
 if [ -n "$pid" ]; then
   if ! reload "$pid"; then
