@@ -1,9 +1,9 @@
 /**
- * Builds `dist/`: one bundle that all actions and the CLI share, two that are read when something needs them, and a one-line stub for each entry.
+ * Builds `dist/`: one bundle that all actions and the CLI share, those that are read when something needs them, and a one-line stub for each entry.
  *
  *   node tools/build.mjs [--out <folder>] [--hook <file>]     default: dist; a hook is for tests alone (see generate.mjs)
  *
- * generate → esbuild (entry.mjs → index.cjs, scenario.mjs → scenario.cjs, plots.mjs → plots.cjs) → stubs. Types are stripped, not
+ * generate → esbuild (entry.mjs → index.cjs, parts/scenario.mjs → scenario.cjs, …) → stubs. Types are stripped, not
  * checked: that is `npm run typecheck`. The same sources give the same bytes anywhere: no source maps, no path of the building
  * machine, no native code.
  */
@@ -13,7 +13,7 @@ import { isBuiltin } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { leftOut, readLater } from './bundle-parts.mjs';
+import { LATER, leftOut, readLater } from './bundle-parts.mjs';
 import { licensesOf } from './licenses.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -27,7 +27,7 @@ const entries = ['preflight', 'build', 'deploy', 'deploy-post', 'smoke', 'rollba
 const withoutThem = ['*.node', 'cpu-features'];
 
 /** The bundles that are read when something needs them. */
-const beside = ['./scenario.cjs', './plots.cjs'];
+const beside = Object.keys(LATER).map((name) => `./${name}.cjs`);
 
 /** What all actions read at their start may not be larger, in bytes: what only some need goes into a bundle of its own. */
 const MOST = 3_000_000;
@@ -39,10 +39,8 @@ stubs['start.cjs'] = readFileSync(join(root, 'tools/start.cjs'), 'utf8');
 const { status } = spawnSync(process.execPath, ['tools/generate.mjs', ...(values.hook === undefined ? [] : ['--hook', values.hook])], { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(1);
 const parts = await Promise.all([
-  // Only a smoke scenario has cookies and JSONPath, only a report has plots: nothing else pays for them.
-  bundle('tools/entry.mjs', 'index.cjs', [leftOut(), await readLater('./scenario.cjs', ['tough-cookie', 'jsonpath-rfc9535'])]),
-  bundle('tools/scenario.mjs', 'scenario.cjs'),
-  bundle('tools/plots.mjs', 'plots.cjs'),
+  bundle('tools/entry.mjs', 'index.cjs', [leftOut(), readLater()]),
+  ...Object.keys(LATER).map((name) => bundle(`tools/parts/${name}.mjs`, `${name}.cjs`)),
 ]);
 if (parts[0].text.length > MOST) throw new Error(`index.cjs has ${parts[0].text.length} bytes, more than ${MOST}`);
 const packages = new Set(parts.flatMap(({ inputs }) => inputs));
@@ -64,7 +62,6 @@ async function bundle(entry, name, plugins = []) {
     // ssh2 reads __dirname, which an ES module does not have.
     format: 'cjs',
     platform: 'node',
-    // ASCII is one byte a character in memory too.
     charset: 'ascii',
     // In licenses.txt.
     legalComments: 'none',
@@ -78,7 +75,8 @@ async function bundle(entry, name, plugins = []) {
   if (outputFiles.length !== 1) throw new Error(`${entry} must become one file, but became ${outputFiles.map(({ path }) => basename(path)).join(', ')}`);
   const missing = Object.values(metafile.outputs)[0].imports.map(({ path }) => path).filter((path) => !isBuiltin(path) && !beside.includes(path) && !path.endsWith('.node') && !withoutThem.includes(path));
   if (missing.length > 0) throw new Error(`${entry} would ask a user's machine for ${missing.join(', ')}`);
-  const { text } = outputFiles[0];
+  // V8 keeps a text with a single other character in two bytes each. What esbuild leaves of them stands in comments and patterns.
+  const text = outputFiles[0].text.replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
   if (text.includes(root)) {
     const line = text.split('\n').find((one) => one.includes(root));
     throw new Error(`The bundle holds a path of this machine: ${line?.trim().slice(0, 300)}`);

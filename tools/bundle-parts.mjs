@@ -1,4 +1,6 @@
 /** What the bundle leaves out of its packages, and what it reads from another bundle when it is first needed: two plugins of esbuild (https://esbuild.github.io/plugins/). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /**
  * What our dependencies import and we never reach, by the package that asks. @actions/core speaks HTTP for OIDC tokens only, and
@@ -23,23 +25,51 @@ export function leftOut() {
 }
 
 /**
- * Packages whose names come out of another bundle, which is read when one of them is first used, not when it is imported.
- * @param {string} file the other bundle, as it is required
- * @param {readonly string[]} packages
+ * The bundles beside index.cjs, and what of the sources and packages stands in each: nothing else pays for it. Each has an entry in
+ * tools/parts/. The plots are loaded by what draws them (entry.mjs).
  */
-export async function readLater(file, packages) {
-  const contents = {};
-  for (const name of packages) {
-    const names = Object.keys(await import(name)).filter((one) => /^[A-Za-z_$][\w$]*$/.test(one) && one !== 'default').sort();
-    contents[name] = `module.exports = {\n${names.map((one) => `get ${one}() { return require('${file}').${one}; },\n`).join('')}};`;
-  }
+export const LATER = {
+  // The command line alone.
+  words: [/^commander$/],
+  // A smoke scenario that runs.
+  scenario: [/^tough-cookie$/, /^jsonpath-rfc9535$/],
+  // A window with holidays.
+  holidays: [/\/holiday-dates\.generated\.js$/],
+  // A report's page.
+  plots: [],
+};
+
+/** Lets their names come out of those bundles, which are read when a name is first used, not when it is imported. */
+export function readLater() {
   return {
     name: 'read-later',
     setup(build) {
-      build.onResolve({ filter: new RegExp(`^(${packages.join('|')})$`) }, ({ path }) => ({ path, namespace: 'read-later' }));
-      build.onLoad({ filter: /.*/, namespace: 'read-later' }, ({ path }) => ({ contents: contents[path], resolveDir: import.meta.dirname }));
+      for (const [part, requests] of Object.entries(LATER)) {
+        const names = namesOf(part);
+        for (const filter of requests) {
+          build.onResolve({ filter }, ({ path, importer }) => {
+            const unknown = importedBy(importer, path).filter((name) => !names.includes(name));
+            return unknown.length === 0 ? { path: part, namespace: 'read-later' } : { errors: [{ text: `tools/parts/${part}.mjs does not export ${unknown.join(', ')}` }] };
+          });
+        }
+      }
+      build.onLoad({ filter: /.*/, namespace: 'read-later' }, ({ path: part }) => (
+        { contents: `module.exports = {\n${namesOf(part).map((name) => `get ${name}() { return require('./${part}.cjs').${name}; },\n`).join('')}};`, resolveDir: import.meta.dirname }
+      ));
     },
   };
+}
+
+/** What a part's entry exports. */
+function namesOf(part) {
+  const text = readFileSync(join(import.meta.dirname, `parts/${part}.mjs`), 'utf8');
+  return [...text.matchAll(/^export \{ (.*) \}/gm)].flatMap(([, names]) => names.split(', '));
+}
+
+/** The values that a source imports from a module, by name. */
+function importedBy(source, path) {
+  const [, names] = readFileSync(source, 'utf8').split('\n').map((line) => /^import \{ (.*) \} from '(.*)';$/.exec(line)).find((found) => found?.[2] === path) ?? [undefined, `any name: ${source} imports it in another way`];
+  return names.split(', ').filter((name) => !name.startsWith('type '));
 }
 
 /** `/…/node_modules/@actions/core/lib/core.js` → `@actions/core`; undefined for what is not of a package. */

@@ -12,6 +12,7 @@ import { scriptText } from '../host/script.js';
 import { onEvery } from '../release/fleet.js';
 import { connect } from '../ssh/connect.js';
 import { visitDatabases } from './preflight-databases.js';
+import { partOf, readParts } from './preflight-parts.js';
 import type { RunContext } from './run-context.js';
 import { requireWindow, windowFacts, windowNow, type WindowChoice } from './window.js';
 
@@ -26,25 +27,6 @@ export interface PreflightOptions extends WindowChoice {
   readonly requireTag?: boolean | undefined;
   /** Only these families; default: all of the parts. */
   readonly families?: ReadonlySet<Family> | undefined;
-}
-
-/** The parts of preflight, by what must be at hand: a check-out with its history, the tools of the build, the hosts with their secrets. */
-const PARTS = ['repository', 'build', 'hosts'] as const;
-type Part = (typeof PARTS)[number];
-const REPOSITORY: ReadonlySet<Family> = new Set<Family>(['window', 'repository', 'github']);
-const BUILD: ReadonlySet<Family> = new Set<Family>(['runner', 'quality', 'bundle']);
-const partOf = (family: Family): Part => (REPOSITORY.has(family) ? 'repository' : BUILD.has(family) ? 'build' : 'hosts');
-
-/** Whether a preflight of these parts asks hosts. */
-export function preflightAsksHosts({ part }: PreflightOptions): boolean {
-  return readParts(part).has('hosts');
-}
-
-function readParts(text: string | undefined): ReadonlySet<Part> {
-  const names = (text ?? '').split(/[\s,]+/).filter((name) => name !== '');
-  const unknown = names.filter((name) => !(PARTS as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new UserError(`preflight has no part ${unknown.join(', ')}`, { remedy: `One or more of: ${PARTS.join(', ')}.` });
-  return new Set(names.length === 0 ? PARTS : (names as Part[]));
 }
 
 /**

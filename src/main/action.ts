@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import type { Outputs } from '../commands/run-context.js';
 import { sayExcluded } from '../commands/excluded.js';
 import { backupTable } from '../commands/backup-report.js';
-import { freeLeases } from '../commands/free-leases.js';
 import { hostList } from '../config/exclude.js';
 import { asError, messageOf, UserError } from '../evidence/errors.js';
 import { Ledger } from '../evidence/ledger.js';
@@ -16,13 +15,14 @@ import { endingEarly } from './ending.js';
 import { recordFailure } from './failure.js';
 import { githubAccess } from './github.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
-import { makeContext, type Settings } from './settings.js';
+import type { Settings } from './settings.js';
 import { stopSignal } from './stop.js';
 
 /** Runs one action: inputs, one command, outputs. Never throws; the exit code says how it ended. */
-export async function runAction(name: CommandName): Promise<void> {
+export async function runAction(action: string): Promise<void> {
   // Whatever happens from here on, a process that ends without having said so has failed.
   process.exitCode = 1;
+  const name = commandName(action);
   const command = COMMANDS[name];
   const started = performance.now();
   const redactor = new Redactor((form) => core.setSecret(form));
@@ -39,6 +39,7 @@ export async function runAction(name: CommandName): Promise<void> {
   let excluded: readonly string[] = [];
   try {
     settings = readInputs();
+    const { makeContext } = await import('./settings.js');
     const context = await Promise.race([ending, makeContext(settings, {
       phase: command.phase,
       reporter,
@@ -78,6 +79,7 @@ export async function runPost(): Promise<void> {
   try {
     if (!existsSync(tokenFile())) return;
     const settings = readInputs();
+    const [{ makeContext }, { freeLeases }] = await Promise.all([import('./settings.js'), import('../commands/free-leases.js')]);
     const context = await Promise.race([ending, makeContext(settings, {
       phase: 'deploy', reporter, redactor, signal: AbortSignal.timeout(120_000), author: author(), processEnv: process.env,
       leaseToken: readFileSync(tokenFile(), 'utf8').trim(), keepLease: false, uses: [],
@@ -86,6 +88,11 @@ export async function runPost(): Promise<void> {
   } catch (error) {
     core.warning(redactor.redact(`the lease could not be freed; it expires by itself: ${messageOf(error)}`));
   }
+}
+
+function commandName(name: string): CommandName {
+  if (!Object.hasOwn(COMMANDS, name)) throw new Error(`there is no action ${name}`);
+  return name as CommandName;
 }
 
 /** What happened and what to do next. */

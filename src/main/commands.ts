@@ -1,16 +1,11 @@
-import { backup, type BackupOptions } from '../commands/backup.js';
-import { build } from '../commands/build.js';
-import { certbot, type CertbotOptions } from '../commands/certbot.js';
-import { deploy } from '../commands/deploy.js';
-import { goLive } from '../commands/go-live.js';
-import { preflight, preflightAsksHosts } from '../commands/preflight.js';
-import { report, type ReportOptions } from '../commands/report.js';
-import { rollbackAndTell, type TellOptions } from '../commands/rollback-issue.js';
+import type { BackupOptions } from '../commands/backup.js';
+import type { CertbotOptions } from '../commands/certbot.js';
+import { preflightAsksHosts } from '../commands/preflight-parts.js';
+import type { ReportOptions } from '../commands/report.js';
+import type { TellOptions } from '../commands/rollback-issue.js';
 import type { RunContext } from '../commands/run-context.js';
-import { server, type ServerOptions } from '../commands/server.js';
-import { signoff, type SignOffOptions } from '../commands/signoff.js';
-import { smoke } from '../commands/smoke.js';
-import { watch } from '../commands/watch.js';
+import type { ServerOptions } from '../commands/server.js';
+import type { SignOffOptions } from '../commands/signoff.js';
 import type { Config } from '../config/schema.js';
 import type { Phase } from '../evidence/record.js';
 
@@ -45,23 +40,23 @@ export interface Command {
   run(context: RunContext, args: Arguments): Promise<void>;
 }
 
-/** The commands that an action and the CLI share, by name. */
+/** The commands that an action and the CLI share, by name; each is evaluated when it is run, as none needs the others. */
 export const COMMANDS = {
-  build: { title: 'Build', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: (context, args) => build(context, args) },
-  preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, asksHosts: preflightAsksHosts, run: (context, args) => preflight(context, args) },
-  deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: (context, args) => deploy(context, args) },
-  smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: (context, args) => smoke(context, args) },
-  server: { title: 'Server', phase: 'server', uses: [], changes: false, run: (context, args) => server(context, args) },
+  build: { title: 'Build', phase: 'deploy', uses: [], changes: false, asksHosts: () => false, run: async (context, args) => (await import('../commands/build.js')).build(context, args) },
+  preflight: { title: 'Preflight', phase: 'preflight', uses: [], changes: false, asksHosts: preflightAsksHosts, run: async (context, args) => (await import('../commands/preflight.js')).preflight(context, args) },
+  deploy: { title: 'Deploy', phase: 'deploy', uses: ['services'], changes: true, run: async (context, args) => (await import('../commands/deploy.js')).deploy(context, args) },
+  smoke: { title: 'Smoke', phase: 'smoke', uses: ['smoke'], changes: true, run: async (context, args) => (await import('../commands/smoke.js')).smoke(context, args) },
+  server: { title: 'Server', phase: 'server', uses: [], changes: false, run: async (context, args) => (await import('../commands/server.js')).server(context, args) },
   // The account's variables are looked up when certbot is run.
-  certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: (context, args) => certbot(context, args) },
-  signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: (context, args) => signoff(context, args) },
-  report: { title: 'Report', phase: 'deploy', uses: [], changes: false, tells: true, asksHosts: () => false, run: (context, args) => report(context, args) },
-  watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: (context) => watch(context) },
+  certbot: { title: 'Certificate', phase: 'certbot', uses: [], changes: true, run: async (context, args) => (await import('../commands/certbot.js')).certbot(context, args) },
+  signoff: { title: 'Sign-off', phase: 'signoff', uses: [], changes: false, asksHosts: () => false, run: async (context, args) => (await import('../commands/signoff.js')).signoff(context, args) },
+  report: { title: 'Report', phase: 'deploy', uses: [], changes: false, tells: true, asksHosts: () => false, run: async (context, args) => (await import('../commands/report.js')).report(context, args) },
+  watch: { title: 'Watch', phase: 'watch', uses: [], changes: false, run: async (context) => (await import('../commands/watch.js')).watch(context) },
   // Which variables are needed depends on what is done with which database: each says so when it comes to it.
-  backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: (context, args) => backup(context, args) },
+  backup: { title: 'Backup', phase: 'backup', uses: [], changes: true, run: async (context, args) => (await import('../commands/backup.js')).backup(context, args) },
   // A rollback must not fail for a variable that only smoke needs: those are reported when smoke comes to them.
-  rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: (context, args) => rollbackAndTell(context, args) },
-  'go-live': { title: 'Go-live', phase: 'deploy', uses: ['services', 'smoke'], changes: true, run: (context, args) => goLive(context, args) },
+  rollback: { title: 'Rollback', phase: 'rollback', uses: [], changes: true, run: async (context, args) => (await import('../commands/rollback-issue.js')).rollbackAndTell(context, args) },
+  'go-live': { title: 'Go-live', phase: 'deploy', uses: ['services', 'smoke'], changes: true, run: async (context, args) => (await import('../commands/go-live.js')).goLive(context, args) },
 } satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;

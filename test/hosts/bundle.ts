@@ -49,7 +49,7 @@ async function make(): Promise<string> {
       await rm(copy, { recursive: true, force: true });
       await mkdir(join(copy, 'schema'), { recursive: true });
       for (const name of SOURCES) await cp(join(ROOT, name), join(copy, name), { recursive: true });
-      await writeFile(join(copy, 'package.json'), '{"type":"module"}\n');
+      await writeFile(join(copy, 'package.json'), '{"type":"module","version":"0.0.0-test"}\n');
       await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
       const built = await finish(process.execPath, [join(copy, 'tools', 'build.mjs'), '--out', join(copy, 'dist'), '--hook', join(ROOT, HOOK)], { limit: 300_000 });
       if (built.code !== 0) throw new Error(`The bundle cannot be built:\n${built.stdout}${built.stderr}`);

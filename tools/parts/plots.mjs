@@ -1,0 +1,2 @@
+// What draws the plots of reports, with ECharts.
+export * from '../../src/report/plots.js';

@@ -1,0 +1,2 @@
+// What understands the words of the command line.
+export { Command, Option } from 'commander';
