@@ -12,7 +12,7 @@ epoch=$(date +%s)
 since=$(ms)
 
 versions=$(engine_version) || fail 1 "$database cannot be backed up: it does not answer as it should (see above)"
-live=$(engine_size) || fail 1 "the size of $database cannot be read (see above)"
+live=$(engine_size) || fail 1 "$database cannot be backed up (see above)"
 last=$(newest_good)
 case $(manifest_field "$folder/$last/manifest" size) in *[!0-9]*) last= ;; esac
 
@@ -66,7 +66,8 @@ mv "$work/archive" "$work/new/archive"
   sed -n '/^consistent	/p' "$work/notes"
   sed '/^consistent	/d; /^$/d; s/^/note./' "$work/notes"
   sed '/^$/d; s/^/rows	/' "$work/rows"
-} >"$work/new/manifest"
+} >"$work/about"
+{ printf 'check\t%s\n' "$(sha256 <"$work/about" | cut -d ' ' -f 1)" && cat "$work/about"; } >"$work/new/manifest" || fail 36 "the manifest of $database could not be written"
 # The live size is only for the next one's room; a dump may be smaller or larger.
 sync "$work/new/manifest" || fail 36 "the manifest of $database could not be brought to the disk"
 mv "$work/new" "$folder/$id"

@@ -78,44 +78,51 @@ mongo_ask() {
     $1" </dev/null
 }
 
-# Only a member of a replica set has an oplog, and only who may read it can dump with it. mongosh takes a second to start, so what a
-# dump wants to know is asked at once: from where in the oplog the dump goes (a transaction that is under way began before), and the
-# size, which is that of the files for who may only back up. Version, seconds, count, bytes: a line each in $work/replica.
-mongo_replica() {
+# mongosh takes a second to start, so all that a dump wants to know is asked at once. Lines of $work/server: version; bytes (of the files
+# for who may only back up); from which second and entry of it on the oplog goes along (a transaction that is under way began before);
+# why it cannot: only a member of a replica set has an oplog.
+mongo_server() {
   mongo_ask '
-    const said = db.hello();
-    if (said.msg === "isdbgrid") refuse("this is a sharded cluster: mongodump takes no oplog from it; name one database instead of `whole`");
-    if (!said.setName) refuse("the server is no replica set, so it has no oplog: make it one (rs.initiate()), or name one database instead of `whole`");
-    let first;
-    try { first = oplog.findOne({}, { ts: 1 }); } catch (e) { refuse("the oplog of " + said.setName + " cannot be read (the role backup on admin may): " + e.message); }
-    if (!first) refuse("the oplog of " + said.setName + " is empty");
-    const open = db.getSiblingDB("config").getCollection("transactions").find({ state: { $in: ["prepared", "inProgress"] } }).sort({ startOpTime: 1 }).limit(1).toArray()[0];
-    const { ts } = open ? open.startOpTime : oplog.find().sort({ $natural: -1 }).limit(1).next();
+    const hello = db.hello();
     let total = 0;
     for (const { name, sizeOnDisk } of db.adminCommand({ listDatabases: 1 }).databases) {
       if (name === "local") continue;
       try { total += Number(db.getSiblingDB(name).stats().dataSize); } catch (e) { total += Number(sizeOnDisk); }
     }
-    for (const line of [db.version(), ts.getHighBitsUnsigned(), ts.getLowBitsUnsigned(), Math.round(total)]) print(line);' >"$work/replica"
+    let from = [0, 0];
+    let lack = "";
+    if (hello.msg === "isdbgrid") lack = "this is a sharded cluster, and mongodump takes no oplog from one: name one database instead of `whole`";
+    else if (!hello.setName) lack = "the server is no replica set, so it has no oplog: make it one (rs.initiate()), or name one database instead of `whole`";
+    else try {
+      const [last] = oplog.find().sort({ $natural: -1 }).limit(1).toArray();
+      const [open] = db.getSiblingDB("config").getCollection("transactions").find({ state: { $in: ["prepared", "inProgress"] } }).sort({ startOpTime: 1 }).limit(1).toArray();
+      if (last) from = (open ? open.startOpTime : last).ts;
+      else lack = "the oplog of " + hello.setName + " is empty";
+      if (last) from = [from.getHighBitsUnsigned(), from.getLowBitsUnsigned()];
+    } catch (e) { lack = "the oplog of " + hello.setName + " cannot be read (the role backup on admin may): " + String(e.message).split("\n")[0]; }
+    for (const line of [db.version(), Math.round(total), ...from, lack]) print(line);' >"$work/server"
 }
+mongo_lack() { sed -n 5p "$work/server"; }
 
 # The tools do not say what they are connected to: without mongosh the server's version is unknown.
 engine_version() {
   if mongo_whole; then
-    mongo_replica || return 1
-    mongo_server=$(head -n 1 "$work/replica")
+    mongo_server || return 1
+    mongo_version=$(head -n 1 "$work/server")
   else
     mongo_tool mongodump --db="$p_database" --collection=slipway_none --archive >/dev/null || return 1
-    mongo_server=unknown
-    if mongo_shell_here; then mongo_server=$(mongo_shell "$p_database" 'print(db.version())') || return 1; fi
+    mongo_version=unknown
+    if mongo_shell_here; then mongo_version=$(mongo_shell "$p_database" 'print(db.version())') || return 1; fi
   fi
-  printf '%s\tmongodump %s\n' "$mongo_server" "$(mongodump --version 2>/dev/null | sed -n 's/^mongodump version: *//p' | head -n 1)"
+  printf '%s\tmongodump %s\n' "$mongo_version" "$(mongodump --version 2>/dev/null | sed -n 's/^mongodump version: *//p' | head -n 1)"
 }
 
 # Without mongosh nothing tells the size but reading all of it: 0, so that no room is claimed to have been checked.
 engine_size() {
   if mongo_whole; then
-    sed -n 4p "$work/replica"
+    mongo_lack=$(mongo_lack)
+    if [ -n "$mongo_lack" ]; then printf 'slipway: %s\n' "$mongo_lack" >&2 && return 1; fi
+    sed -n 2p "$work/server"
   elif mongo_shell_here; then
     mongo_shell "$p_database" 'print(Math.round(db.stats().dataSize))'
   else
@@ -141,7 +148,7 @@ mongo_dump_whole() {
   printf 'consistent\tyes: of the moment at which the dump ended, by its oplog\n' >"$work/notes"
   sed -n 's/.*dumped \([0-9]*\) oplog entr.*/oplog\t\1/p' "$work/said" >>"$work/notes"
   mongo_ask "
-    const ts = { \$gte: Timestamp({ t: $(sed -n 2p "$work/replica"), i: $(sed -n 3p "$work/replica") }) };
+    const ts = { \$gte: Timestamp({ t: $(sed -n 3p "$work/server"), i: $(sed -n 4p "$work/server") }) };
     const moved = new Map();
     const add = (ns, rows) => { if (!/^(admin|config)\\./.test(ns)) moved.set(ns, (moved.get(ns) || 0) + rows); };
     for (const { _id, rows } of oplog.aggregate([{ \$match: { ts, op: { \$in: ['i', 'd'] } } }, { \$group: { _id: '\$ns', rows: { \$sum: 1 } } }]).toArray()) add(_id, Number(rows));
@@ -314,7 +321,7 @@ engine_drop() {
 
 engine_atomic() { return 1; }
 
-# Everything but the accounts goes, so that what came after the backup is gone. Whether the oplog can be replayed is asked before that, by an
+# Everything but the accounts goes, so that what came after the backup is gone. A server that is no replica set may take it too. Whether the oplog can be replayed is asked before that, by an
 # entry that deletes nothing: who may not replay one hears it all the same.
 mongo_clear() {
   mongo_ask '
@@ -330,9 +337,6 @@ mongo_clear() {
   grep -q "^clearing\$" "$work/shell.out" || : >"$work/untouched"
   return 1
 }
-
-# mongo_clear asks before it changes anything. A server that is no replica set takes a restore too; its next backup will refuse.
-engine_ready() { mongo_whole || engine_version >/dev/null; }
 
 engine_restore() {
   if ! mongo_same_kind; then
@@ -370,6 +374,7 @@ mongo_anonymous() {
 }
 
 engine_facts() {
+  if mongo_whole && [ -n "$(mongo_lack)" ]; then printf 'unreachable\t%s\n' "$(mongo_lack)"; fi
   began=$(ms)
   mongo_tool mongodump --db="${p_database:-admin}" --collection=slipway_none --archive >/dev/null || return 1
   printf 'latency\t%s\n' $(($(ms) - began))
