@@ -161,7 +161,7 @@ describe('output', () => {
   test('that is held by a process left behind does not hold us', async () => {
     const started = Date.now();
     expect(await connection.exec('sleep 60 & echo done')).toMatchObject({ code: 0, stdout: 'done\n' });
-    expect(Date.now() - started).toBeLessThan(20_000);
+    expect(Date.now() - started).toBeLessThan(45_000);
   });
 
   test('whose reader throws ends the command with that error', async () => {
@@ -183,23 +183,23 @@ describe('a command that does not end well', () => {
   });
 
   test('over its limit: it is told to end, and the last lines are shown', async () => {
-    const error = await refusalOf(connection.exec('trap "echo told > told; exit 9" TERM; echo working >&2; sleep 60 & wait', [], { limit: 2_000 }));
+    const error = await refusalOf(connection.exec('trap "echo told > told; exit 9" TERM; echo working >&2; sleep 60 & wait', [], { limit: 5_000 }));
     expect(error).toMatchObject({ kind: 'timeout' });
-    expect(error.message).toMatch(/within 2 s.*\n {2}stderr: working/);
+    expect(error.message).toMatch(/within 5 s.*\n {2}stderr: working/);
     await until(() => stat(join(host.home, 'told')).then(() => true, () => false));
   });
 
   test('over its limit and deaf to TERM: it is killed', async () => {
     const started = Date.now();
     expect(await refusalOf(connection.exec('trap "" TERM; sleep 60 & wait; sleep 60', [], { limit: 1_000 }))).toMatchObject({ kind: 'timeout' });
-    expect(Date.now() - started).toBeLessThan(20_000);
+    expect(Date.now() - started).toBeLessThan(45_000);
     await until(() => host.running().length === 0);
   });
 
   test('silent for longer than allowed', async () => {
     // In all it takes longer than the limit, which each line begins anew.
-    const lines = 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done';
-    expect(await connection.exec(lines, [], { idleLimit: 2_500 })).toMatchObject({ code: 0 });
+    const lines = 'for i in 1 2 3 4 5 6; do echo $i; sleep 1; done';
+    expect(await connection.exec(lines, [], { idleLimit: 5_000 })).toMatchObject({ code: 0 });
     expect(await refusalOf(connection.exec('echo one; sleep 60', [], { idleLimit: 500 }))).toMatchObject({ kind: 'timeout' });
   });
 
@@ -288,10 +288,10 @@ describe('a session', () => {
   test('is a conversation in lines', async () => {
     const session = await connection.open('while read -r word; do echo "got $word"; done; echo bye; exit 4');
     session.write('one\n');
-    expect(await session.nextLine(5_000)).toBe('got one');
+    expect(await session.nextLine(30_000)).toBe('got one');
     session.write('two\nthree\n');
-    expect(await session.nextLine(5_000)).toBe('got two');
-    expect(await session.nextLine(5_000)).toBe('got three');
+    expect(await session.nextLine(30_000)).toBe('got two');
+    expect(await session.nextLine(30_000)).toBe('got three');
     expect(await session.end()).toMatchObject({ code: 4, stdout: 'got one\ngot two\ngot three\nbye\n' });
     expect(await session.nextLine(100)).toBe('bye');
     expect(await refusalOf(session.nextLine(100))).toMatchObject({ kind: 'ended' });
@@ -302,13 +302,13 @@ describe('a session', () => {
     const session = await connection.open('read -r word; echo "$word"');
     expect(await refusalOf(session.nextLine(100))).toMatchObject({ kind: 'timeout' });
     session.write('late\n');
-    expect(await session.nextLine(5_000)).toBe('late');
+    expect(await session.nextLine(30_000)).toBe('late');
     expect(await session.end()).toMatchObject({ code: 0 });
   });
 
   test('rejects when the command ends first, with its last words', async () => {
     const session = await connection.open('echo "lease is taken" >&2; exit 5');
-    const error = await refusalOf(session.nextLine(5_000));
+    const error = await refusalOf(session.nextLine(30_000));
     expect(error).toMatchObject({ kind: 'ended' });
     expect(error.message).toMatch(/exit code 5[^]*lease is taken/);
     expect(await session.ended).toMatchObject({ code: 5 });

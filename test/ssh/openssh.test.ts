@@ -63,7 +63,7 @@ if (sshdPresent) describe('against OpenSSH', () => {
 
   test('a command over its limit is told to end, though its input is closed', async () => {
     const told = join(server.folder, 'told');
-    expect(await refusalOf(connection.exec('trap "echo told > \\"$1\\"; exit 9" TERM; sleep 60 & wait', [told], { limit: 2_000 }))).toMatchObject({ kind: 'timeout' });
+    expect(await refusalOf(connection.exec('trap "echo told > \\"$1\\"; exit 9" TERM; sleep 60 & wait', [told], { limit: 5_000 }))).toMatchObject({ kind: 'timeout' });
     await until(() => existsSync(told));
   });
 
@@ -82,7 +82,7 @@ if (sshdPresent) describe('against OpenSSH', () => {
   test('a session is a conversation in lines', async () => {
     const session = await connection.open('while read -r word; do echo "got $word"; done; exit 4');
     session.write('one\n');
-    expect(await session.nextLine(5_000)).toBe('got one');
+    expect(await session.nextLine(30_000)).toBe('got one');
     expect(await session.end()).toMatchObject({ code: 4 });
   });
 
