@@ -27,7 +27,7 @@ export async function saveData(context: RunContext, place: DataPlace, why: 'depl
         (line) => reporter.line(member.name, line), signal,
       );
       if (backup.state === 'bad' || backup.state === 'unverified') {
-        throw new UserError(`${name}: the backup ${backup.id} is not good: ${backup.reason ?? 'it was not read back'}`);
+        throw new UserError(`${name}: the backup ${backup.id} is not good: ${backup.reason ?? 'it was not read back'}`, { remedy: `Nothing was changed on the data. Mend what it says; slipway backup create ${context.environmentName} --database ${name} shows whether it helped.` });
       }
       return backup;
     },

@@ -40,7 +40,7 @@ export async function bringBack(context: RunContext, place: DataPlace, { release
       const wanted = (await data.list()).backups.find(({ id }) => id === backup);
       await data.restore(backup, { key }, (line) => context.reporter.line(place.member.name, line));
       const differ = wanted === undefined || !quiet ? [] : differences(wanted, await data.rows());
-      if (differ.length > 0) throw new UserError(`${name}: after the restore of ${backup} these tables do not have the rows of the backup: ${differ.join(', ')}`);
+      if (differ.length > 0) throw new UserError(`${name}: after the restore of ${backup} these tables do not have the rows of the backup: ${differ.join(', ')}`, { remedy: 'Does something write to the database that Slipway has not stopped (a job, a console, another app)? End it, then restore again.' });
       return wanted;
     },
     (wanted) => ({ observed: `${backup} is live${wanted === undefined || wanted.rows.size === 0 ? '' : `: ${formatCount(wanted.rows.size, 'table')}${quiet ? ', all with the rows of the backup' : ''}`}` }),

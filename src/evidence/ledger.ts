@@ -107,7 +107,7 @@ export function readLedger(file: string): Evidence[] {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UserError(`The evidence file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`The evidence file ${file} cannot be read: ${(error as Error).message}`, { cause: error, remedy: 'Is it the path that the run has put out as `evidence`, and may this user read it?' });
   }
   const lines = text.split('\n').slice(0, -1);
   return lines.flatMap((line, index) => {
@@ -118,7 +118,7 @@ export function readLedger(file: string): Evidence[] {
     } catch {
       record = undefined;
     }
-    if (!isEvidence(record)) throw new UserError(`${file}:${index + 1}: is not a record of evidence.`);
+    if (!isEvidence(record)) throw new UserError(`${file}:${index + 1}: is not a record of evidence.`, { remedy: 'Is it a ledger of Slipway\'s, as the run wrote it? Remove the line, or download the file again.' });
     return [record];
   });
 }

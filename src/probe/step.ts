@@ -70,7 +70,7 @@ export function stepUrl(url: string, baseUrl: string | undefined): URL {
     throw new UserError(`${url} needs the environment's url.`, { remedy: 'Set `url` of the environment in slipway.yml, or give the step a whole URL.' });
   }
   const whole = joinUrl(url, baseUrl ?? '');
-  if (!/^https?:\/\//.test(whole) || !URL.canParse(whole)) throw new UserError(`${hideCredentials(whole)} is not an http or https URL.`);
+  if (!/^https?:\/\//.test(whole) || !URL.canParse(whole)) throw new UserError(`${hideCredentials(whole)} is not an http or https URL.`, { remedy: 'Begin it with http:// or https://, or with / for a path below the environment\'s url. A variable in it may have another value than expected.' });
   return new URL(whole);
 }
 

@@ -85,7 +85,7 @@ function explain(error: Error, host: HostAddress, addresses: readonly Address[],
     case 'ETIMEDOUT':
       return new SshError('timeout', where, `${target} did not answer.`, { remedy: FIREWALL, cause: error });
     default:
-      return new SshError('unreachable', where, `no connection to ${target}: ${error.message || String(code)}.`, { cause: error });
+      return new SshError('unreachable', where, `no connection to ${target}: ${error.message || String(code)}.`, { cause: error, remedy: 'Check the address and port in slipway.yml, and whether this machine may reach them.' });
   }
 }
 

@@ -52,7 +52,7 @@ export function algorithmsFor(pins: Pins): HostKeyAlgorithm[] {
 /** Why `offered` (wire form) is not accepted as the key of `host`; `undefined` when it is. */
 export function refusal(offered: Buffer, pins: Pins, host: HostAddress, where: Where): SshError | undefined {
   const key = publicKeyOf(offered);
-  if (key === undefined) return new SshError('kex', where, 'the server offered a host key that cannot be read.');
+  if (key === undefined) return new SshError('kex', where, 'the server offered a host key that cannot be read.', { remedy: 'Is it an SSH server, and is nothing between it and this machine? `ssh-keyscan` shows what it offers.' });
   const is = (one: PublicKey) => one.blob.equals(offered);
   if (pins.revoked.some(is)) {
     return new SshError('host-key-revoked', where, `the server offered a revoked host key: ${describe(key)}.`, {

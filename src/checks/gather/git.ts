@@ -75,7 +75,7 @@ async function isRepository(git: Git): Promise<boolean> {
 
 async function must(answer: Promise<ProcessResult>): Promise<string> {
   const { code, stdout, stderr } = await answer;
-  if (code !== 0) throw new UserError(`git failed: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+  if (code !== 0) throw new UserError(`git failed: ${stderr.trim().split('\n').at(-1) ?? ''}`, { remedy: 'Run `git status` in the workspace; in a workflow check it out anew (actions/checkout).' });
   return stdout;
 }
 

@@ -56,7 +56,7 @@ export async function visitHost(connection: Connection, options: VisitOptions): 
     const askedAt = now();
     const { code, stdout, stderr } = await connection.exec(script, hostQuestions(config, environment, host, options.plan), limits);
     const answeredAt = now();
-    if (code !== 0) throw new UserError(`The preflight script ended with ${code}: ${stderr.trim().split('\n').slice(-3).join(' | ')}`);
+    if (code !== 0) throw new UserError(`The preflight script ended with ${code}: ${stderr.trim().split('\n').slice(-3).join(' | ')}`, { remedy: 'Preflight asks with sh and the tools every Debian and Ubuntu has: see what is missing or full on the host, then run again.' });
     return { ...base, facts: parseHostFacts(stdout), askedAt, answeredAt, ...(direct === undefined ? {} : { direct: await direct }) };
   } catch (error) {
     return { ...base, error: described(error), ...(direct === undefined ? {} : { direct: await direct }) };
