@@ -7,6 +7,11 @@ export function html(text: string): string {
   return stripControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
+/** The same for addresses and ids: a line may end behind `@`, `:` and slashes, before a word is cut. */
+export function breakable(text: string): string {
+  return html(text).replace(/[@:/]+(?=[^@:/])/g, '$&<wbr>');
+}
+
 /** A sentence of ours for HTML: what stands between backticks is code. Whatever else it holds is escaped first. */
 export function prose(text: string): string {
   return html(text).replace(/`([^`\n]+)`/g, '<code>$1</code>');

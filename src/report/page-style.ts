@@ -16,7 +16,7 @@ main{max-width:1080px;margin:0 auto;padding:24px 20px 64px}
 h1{font-size:24px;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}
 h2{font-size:18px;margin:40px 0 10px;padding-bottom:6px;border-bottom:1px solid var(--line)}
 h3{font-size:15px;margin:22px 0 8px}
-p{margin:6px 0}
+p{margin:6px 0;overflow-wrap:anywhere}
 a{color:var(--accent)}
 .soft{color:var(--soft)}
 code,pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
@@ -32,6 +32,7 @@ table{width:100%;border-collapse:collapse;margin:8px 0}
 th,td{padding:7px 12px 7px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere;white-space:pre-line}
 th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
 td.tight{white-space:nowrap}
+.long{max-height:300px;overflow:auto;white-space:pre-line}
 table.checks{table-layout:fixed}
 .checks th:nth-child(1){width:96px}.checks th:nth-child(2){width:25%}.checks th:nth-child(3){width:19%}.checks th:nth-child(6){width:76px}
 tr.remedy td{border-bottom:1px solid var(--line);padding-top:0;white-space:pre-line}
@@ -46,6 +47,7 @@ figcaption{color:var(--soft);font-size:13px;margin-top:4px}
 .key.now{background:var(--accent)}.key.then{border:2px solid var(--before)}
 ul.keys{list-style:none;padding:0;margin:6px 0;font-size:13px}
 footer{margin-top:48px;color:var(--soft);font-size:13px}
+@media (min-width:900px){td.short{white-space:nowrap}}
 @media (max-width:640px){
 main{padding:16px 14px 40px}h1{font-size:20px}
 .wide{display:none}.narrow{display:block}
@@ -60,6 +62,7 @@ td[data-label]::before{content:attr(data-label) ": ";color:var(--soft)}
 @media print{
 main{max-width:none;padding:0}body{font-size:11px}
 h2{margin-top:20px}tr,figure{break-inside:avoid}h2,h3{break-after:avoid}
+.long{max-height:none}
 .mark{border:1px solid var(--text);color:var(--text);background:none!important}
 a{color:inherit;text-decoration:none}svg{print-color-adjust:exact}
 }

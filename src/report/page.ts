@@ -3,10 +3,11 @@ import type { Evidence } from '../evidence/record.js';
 import type { SummaryTable } from '../evidence/summary.js';
 import { byPhase, countsText } from '../evidence/verdict.js';
 import { clock, whenText } from './derive.js';
-import { html, prose, webAddress } from './escape.js';
+import { breakable, html, prose, webAddress } from './escape.js';
 import type { HostRelease, Report } from './model.js';
 import { STYLE } from './page-style.js';
 import { resultsOf } from './response-times.js';
+import { scaleOf } from './scale.js';
 import { signOffTable, WORDS } from './tables.js';
 
 /** What draws the plots; bundled apart, see plots.ts. */
@@ -53,7 +54,7 @@ function head(report: Report, name: string): string {
     ['Artefact', `${html(report.content ?? '')}${report.digest === undefined ? '' : `<br><code>sha256:${html(report.digest)}</code>`}`],
     ['Started by', html(report.actor)],
     ['Run', link(report.run)],
-    ['When', html(whenText(report))],
+    ['When', html(whenText(report)).replace(/(\d) (ms|s|min|h|d)\b/g, '$1&nbsp;$2')],
     ['Checks', html(countsText(report.records))],
   ];
   return `<header class="${report.verdict}">
@@ -73,17 +74,17 @@ function releases(rows: readonly HostRelease[]): string {
   const cell = (release: string | undefined): string => (release === undefined ? 'not known' : release === '' ? 'none' : `<code>${html(release)}</code>`);
   const several = new Set(rows.map(({ environment }) => environment)).size > 1;
   return `<h2>Releases</h2>\n${grid(['Host', ...(several ? ['Environment'] : []), 'Before', 'After', ''], rows.map(({ environment, host, before, after }) =>
-    row(['Host', ...(several ? ['Environment'] : []), 'Before', 'After', ''], [html(host), ...(several ? [html(environment)] : []), cell(before), cell(after), before === after ? 'unchanged' : '<strong>changed</strong>'])))}`;
+    row(['Host', ...(several ? ['Environment'] : []), 'Before', 'After', ''], [breakable(host), ...(several ? [html(environment)] : []), cell(before), cell(after), before === after ? 'unchanged' : '<strong>changed</strong>'], 'plain')))}`;
 }
 
 function timeLine({ phases, steps }: Report, plots: Plots | undefined): string {
   if (phases.length === 0) return '';
   const rows = [...phases, ...steps].map(({ lane, label, status, from, to }) => row(['', '', 'From', 'To', ''], [
-    html(lane), html(label), clock(from).slice(11), clock(to).slice(11), WORDS[status]]));
+    html(lane), html(label), clock(from).slice(11), clock(to).slice(11), WORDS[status]], 'plain'));
   const fold = `<details${plots === undefined ? ' open' : ''}><summary>The same as a table</summary>\n${grid(['', '', 'From (UTC)', 'To (UTC)', ''], rows)}</details>`;
   const drawn = plots === undefined ? '' : [phases, steps].filter((spans) => spans.length > 0)
     .map((spans) => figure((width) => plots.timeline(spans, width, [...phases, ...steps]))).join('\n');
-  const shaded = drawn.includes(' min') || drawn.includes(' h') ? ' Shaded: waits, drawn shorter than they were.' : '';
+  const shaded = drawn !== '' && scaleOf([...phases, ...steps]).waits.length > 0 ? ' Shaded: waits, drawn shorter than they were.' : '';
   return `<h2>Time line</h2>\n${drawn}\n<p class="soft">Times are UTC.${shaded}</p>\n${fold}`;
 }
 
@@ -127,18 +128,34 @@ function checks(records: readonly Evidence[]): string {
 function check({ id, title, subject, status, expected = '', observed = '', remedy, duration }: Evidence): string {
   const mend = remedy === undefined || status === 'pass' ? '' : `<tr class="remedy"><td></td><td colspan="5"><strong>To mend:</strong> ${prose(remedy)}</td></tr>`;
   return row(['', '', '', 'Expected', 'Observed', 'Time'], [
-    `<span class="mark ${status}">${WORDS[status]}</span>`, `${html(title)}<br><code class="soft">${html(id)}</code>`, html(subject), html(expected), html(observed), duration === 0 ? '' : formatDuration(duration),
+    `<span class="mark ${status}">${WORDS[status]}</span>`, `${long(title)}<br><code class="soft">${breakable(id)}</code>`, long(subject, breakable), long(expected), long(observed), duration === 0 ? '' : formatDuration(duration),
   ], mend === '' ? '' : 'open') + mend;
+}
+
+/** So much of a cell stands in the open: what is longer has a bar to scroll by, and is whole on paper. */
+const MOST_CHARACTERS = 500;
+const MOST_LINES = 14;
+
+function long(text: string, shown = html): string {
+  const many = text.length > MOST_CHARACTERS || text.split('\n').length > MOST_LINES;
+  return many ? `<div class="long" tabindex="0">${shown(text)}</div>` : shown(text);
 }
 
 function table({ title, head: names, rows }: SummaryTable): string {
   if (rows.length === 0) return '';
-  return `<h2>${html(title)}</h2>\n${grid(names.map(html), rows.map((cells) => row(names.map(html), cells.map(html))))}`;
+  return `<h2>${html(title)}</h2>\n${grid(names.map(html), rows.map((cells) => row(names.map(html), cells.map((cell) => long(cell)), 'plain')))}`;
 }
 
-/** A row of cells that are HTML already. */
+/** A cell of so many characters is not broken where there is room for the table: names of states, times, ids of releases. */
+const SHORT = 26;
+
+function shownLength(cell: string): number {
+  return cell.replace(/<[^>]*>/g, '').replace(/&[^;]*;/g, ' ').length;
+}
+
+/** A row of cells that are HTML already. Of kind `plain`: of a table whose columns are as wide as what they hold. */
 function row(names: readonly string[], cells: readonly string[], kind = ''): string {
-  return `<tr${kind === '' ? '' : ` class="${kind}"`}>${cells.map((cell, index) => `<td${names[index] === '' || names[index] === undefined || index === 0 ? '' : ` data-label="${names[index]}"`}${index === 0 && cell.startsWith('<span class="mark') ? ' class="tight"' : ''}>${cell}</td>`).join('')}</tr>`;
+  return `<tr${kind === '' || kind === 'plain' ? '' : ` class="${kind}"`}>${cells.map((cell, index) => `<td${names[index] === '' || names[index] === undefined || index === 0 ? '' : ` data-label="${names[index]}"`}${cell.startsWith('<span class="mark') ? ' class="tight"' : kind === 'plain' && shownLength(cell) <= SHORT ? ' class="short"' : ''}>${cell}</td>`).join('')}</tr>`;
 }
 
 function grid(names: readonly string[], rows: readonly string[], kind = ''): string {

@@ -47,7 +47,7 @@ export function signOffTable({ signOffs }: Pick<Report, 'signOffs'>): SummaryTab
     title: 'Sign-offs',
     head: ['Role', 'When', 'State', 'Who', 'Seen', 'Comment', 'Artefact'],
     rows: signOffs.map(({ role, stage, state, login, seen, comment, digest }) =>
-      [role, stage === 'before' ? 'before production' : 'after going live', state, login || '—', login === '' ? '—' : seen, comment, digest === '' ? '—' : digest.slice(0, 12)]),
+      [role, stage === 'before' ? 'before production' : 'after going live', state, login || '—', login === '' ? '—' : seen.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/, '$1 $2 UTC'), comment, digest === '' ? '—' : digest.slice(0, 12)]),
   };
 }
 

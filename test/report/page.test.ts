@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { renderPage } from '../../src/report/page.js';
 import * as plots from '../../src/report/plots.js';
 import { CHROMIUM, openInChromium } from '../support/chromium.js';
-import { HOST, HOSTILE, record, report, WENT_BACK } from './support.js';
+import { answer, HOST, HOSTILE, record, report, WENT_BACK } from './support.js';
 
 /** A report in which every text that comes from elsewhere is hostile. */
 function hostile(): string {
@@ -14,6 +14,19 @@ function hostile(): string {
   return renderPage(report([...records, ...named], {
     app: HOSTILE, title: HOSTILE, actor: HOSTILE, run: 'javascript:alert(3)', tag: HOSTILE, url: `https://x.example.com/"onmouseover="alert(4)`, jobs: new Map([[HOSTILE, HOSTILE]]), unreadable: [HOSTILE],
   }), plots);
+}
+
+/** A report whose texts have no place to break a line at. */
+function unbroken(): string {
+  const word = 'x'.repeat(300);
+  const host = `deploy@${word}:2222`;
+  return renderPage(report([
+    record(`preflight.${word}`, 0, { status: 'fail', title: word, subject: host, expected: word, observed: `${word}\n`.repeat(40), remedy: `\`${word}\` ${word}` }),
+    record('deploy.lease', 1, { subject: host, observed: 'lease taken; 20261120T101112Z-aaaaaaa is live' }),
+    record('deploy.switch', 2, { subject: host, expected: '20261121T101112Z-bbbbbbb', observed: '20261121T101112Z-bbbbbbb is live' }),
+    record('signoff.before.qa', 3, { data: { role: 'r'.repeat(63), login: 'l'.repeat(39), seen: '2026-11-21T12:00:00.000Z', comment: word, digest: 'f'.repeat(64), state: 'same-person' } }),
+    record('backup.create', 4, { subject: word, title: word, observed: word }), answer(word, 5, 100),
+  ], { hosts: new Map([[host, 'production']]), actor: word, tag: word, title: word, url: `https://example.com/${word}`, jobs: new Map([[word, word]]), unreadable: [word] }), plots);
 }
 
 describe('the page', () => {
@@ -55,6 +68,11 @@ describe('the page', () => {
     expect(text).not.toMatch(/href="javascript|<[^>]*\sonmouseover=/i);
   });
 
+  test('speaks of waits only where the time line has some', () => {
+    expect(renderPage(report(), plots)).not.toContain('Shaded');
+    expect(renderPage(report([...WENT_BACK, record('signoff.before.qa', 7200)]), plots)).toContain('Shaded');
+  });
+
   test('says so when there is nothing to show', () => {
     expect(renderPage(report([]), plots)).toContain('The ledgers hold no records');
   });
@@ -75,6 +93,15 @@ inBrowser(`opens from disk in Chromium at two widths without a request, an error
     const tab = await browser.newPage({ colorScheme: 'dark' });
     await tab.goto(`file://${join(folder, 'good.html')}`);
     const dark = await tab.evaluate('[getComputedStyle(document.body).backgroundColor, [...new Set([...document.querySelectorAll("svg text")].map((one) => getComputedStyle(one).fill))].join()]');
+    // Whatever is written there, nobody has to scroll sideways.
+    writeFileSync(join(folder, 'long.html'), unbroken());
+    const wide = [];
+    for (const width of [1280, 900, 700, 390]) {
+      await tab.setViewportSize({ width, height: 900 });
+      await tab.goto(`file://${join(folder, 'long.html')}`);
+      wide.push(await tab.evaluate('document.querySelectorAll("details").forEach((one) => { one.open = true; }), document.documentElement.scrollWidth'));
+    }
+    expect(wide).toEqual([1280, 900, 700, 390]);
     expect(dark).toEqual(['rgb(13, 17, 23)', expect.not.stringContaining('rgb(31, 35, 40)')]);
   } finally {
     await browser.close();
