@@ -113,7 +113,9 @@ if (missing.length === 0) describe('backups of SQLite', () => {
     ['an empty one', async (archive: string) => { await truncate(archive, 0); }, /its archive is empty/],
     ['one that has grown', async (archive: string) => { await appendFile(archive, 'x'); }, /its archive has grown/],
     ['one that is gone', async (archive: string) => { await rm(archive); }, /its archive is gone/],
-    ['one whose manifest has no number where there must be one', async (archive: string) => { const manifest = join(archive, '../manifest'); await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/^epoch\t.*$/m, 'epoch\tx[$(id)]')); }, /its manifest is damaged: epoch is no number/],
+    ['one whose manifest has a row more than it had', async (archive: string) => { const manifest = join(archive, '../manifest'); await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('rows\t500', 'rows\t501')); }, /its manifest has changed/],
+    ['one whose manifest was cut', async (archive: string) => { const manifest = join(archive, '../manifest'); await truncate(manifest, (await readFile(manifest)).indexOf('rows\t')); }, /its manifest has changed/],
+    ['one whose manifest has no number where there must be one', async (archive: string) => { const manifest = join(archive, '../manifest'); await writeFile(manifest, (await readFile(manifest, 'utf8')).replace(/^check\t.*\n/, '').replace(/^epoch\t.*$/m, 'epoch\tx[$(id)]')); }, /its manifest is damaged: epoch is no number/],
   ])('%s is refused by verify, drill and restore, each saying so, and never counts again', async (_, damage, message) => {
     const store = await data();
     const { id } = await store.create({ why: 'manual' });
@@ -499,7 +501,7 @@ if (missing.length === 0) describe('backups of folders, and by commands of oneâ€
     expect(state).toBe('good');
     const manifest = join(place('early'), id, 'manifest');
     const text = await readFile(manifest, 'utf8');
-    await writeFile(manifest, text.replace('compress\tzstd', 'compress\tno-such-tool'));
+    await writeFile(manifest, text.replace(/^check\t.*\n/, '').replace('compress\tzstd', 'compress\tno-such-tool'));
     const failure = await failureOf(store.verify(id));
     expect(failure.message).toContain('what opens it is missing on this host: no-such-tool');
     await writeFile(manifest, text);

@@ -309,6 +309,9 @@ may_open() {
 whole_archive() {
   stored=$(manifest_field "$1/manifest" stored)
   if [ ! -s "$1/manifest" ]; then damage='its manifest is gone'; return 1; fi
+  # The first line is the sum of the others; manifests of before have none.
+  check=$(manifest_field "$1/manifest" check)
+  if [ -n "$check" ] && [ "$(sed 1d "$1/manifest" | sha256 | cut -d ' ' -f 1)" != "$check" ]; then damage='its manifest has changed since it was written'; return 1; fi
   # A copy may have come from anywhere: what is reckoned with must be a number, as some shells run what else stands there.
   for field in stored size epoch; do
     case $(manifest_field "$1/manifest" "$field") in '' | *[!0-9]*) damage="its manifest is damaged: $field is no number"; return 1 ;; esac
