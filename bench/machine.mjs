@@ -1,7 +1,5 @@
 /** The one container everything is deployed to, and what this machine needs for it. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -131,16 +129,6 @@ export async function describeMachine(host, node) {
     cores: cpus().length, processor: cpus()[0]?.model.trim() || 'unknown', memory: totalmem(), kernel: /^[\d.]+/.exec(release())?.[0] ?? release(),
     versions: Object.fromEntries(Object.entries(versions).filter(([, text]) => text !== undefined)),
   };
-}
-
-/** A port that was free a moment ago, on an address of this machine. */
-export async function freePort(address = '127.0.0.1') {
-  const server = createServer().listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Node 24, as GitHub runs actions: this process's own, or the one in the host's image. */

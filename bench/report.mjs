@@ -111,11 +111,12 @@ function hostsText({ samples, payload, cores }) {
 
 function startText({ samples, bundle, node }) {
   const of = (name) => samples.filter(({ what }) => what === name).map(({ ms }) => ms);
-  const row = (title, name) => [title, median(of(name)).toFixed(0), `${Math.min(...of(name)).toFixed(0)}–${Math.max(...of(name)).toFixed(0)}`];
+  const row = (title, name) => [title, median(of(name)).toFixed(0), `${Math.min(...of(name)).toFixed(0)}–${Math.max(...of(name)).toFixed(0)}`, (median(of(name)) / median(of('node'))).toFixed(1)];
+  const version = of('version').length === 0 ? [] : [row('`slipway --version`', 'version')];
   return [
     '## Start',
     `Median of ${of('node').length} starts with Node ${node}, from the start of the process to its end. The bundle has ${(bundle.bytes / 1e6).toFixed(2)} MB, ${(bundle.compressed / 1e6).toFixed(2)} MB compressed.`,
-    markdownTable([['', 'ms', 'least–most'], row('node alone', 'node'), row('an action without inputs, which says so and ends', 'action'), row('`slipway --help`', 'cli')], 'lrr'),
+    markdownTable([['', 'ms', 'least–most', '× node alone'], row('node alone', 'node'), row('an action without inputs, which says so and ends', 'action'), row('`slipway --help`', 'cli'), ...version], 'lrrr'),
   ];
 }
 

@@ -13,6 +13,7 @@ export async function startPart({ scratch, say, dist, node }, { quick }) {
     // No inputs: it loads everything, says that the environment is missing, and ends.
     action: { args: [join(dist, 'deploy.cjs')], codes: [1] },
     cli: { args: [join(dist, 'slipway.cjs'), '--help'], codes: [0] },
+    version: { args: [join(dist, 'slipway.cjs'), '--version'], codes: [0] },
   };
   const samples = [];
   const env = { PATH: process.env.PATH, HOME: scratch };

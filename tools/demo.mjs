@@ -8,11 +8,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { freePort } from './free-port.mjs';
 
 const root = join(import.meta.dirname, '..');
 const slipway = join(root, 'dist', 'slipway.cjs');
@@ -94,16 +94,6 @@ function hostEnvironment() {
 
 function pm2(...args) {
   spawnSync(process.execPath, [join(root, 'node_modules', 'pm2', 'bin', 'pm2'), ...args], { env: { ...process.env, HOME: home, PM2_HOME: join(home, '.pm2') }, stdio: 'ignore' });
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** The team's repository: the example app, with its configuration pointed at the embedded host. */

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, until } from '../machine.mjs';
+import { freePort } from '../../tools/free-port.mjs';
+import { until } from '../machine.mjs';
 import { atEnd, output, run } from '../process.mjs';
 import { openLink } from '../proxy.mjs';
 
