@@ -259,11 +259,11 @@ pg_read_list() {
 # old the server was that the dump is from; it stands among the first lines, before anything of the dump's own.
 pg_script() {
   if [ "${pg_line%% *}" -le "$pg_server" ]; then
-    pg_restore -f - "$@"
+    pg_restore "$@" -f -
     return
   fi
   rm -f "$work/pg-unscripted"
-  { pg_restore -f - "$@" || : >"$work/pg-unscripted"; } | {
+  { pg_restore "$@" -f - || : >"$work/pg-unscripted"; } | {
     pg_lines=0
     while [ "$pg_lines" -lt 25 ] && IFS= read -r pg_text; do
       [ "$pg_text" != 'SET transaction_timeout = 0;' ] || break
@@ -346,7 +346,7 @@ pg_load() {
   pg_into=$1
   shift
   if [ "${pg_line%% *}" -le "$pg_server" ]; then
-    pg_restore --no-password -d "$pg_into" "$@"
+    pg_restore "$@" --no-password -d "$pg_into"
   else
     rm -f "$work/pg-unloaded"
     { pg_script "$@" || : >"$work/pg-unloaded"; } | pg_sql -d "$pg_into" >/dev/null && [ ! -e "$work/pg-unloaded" ]
