@@ -48,3 +48,13 @@ test("a smaller number of sshd's that the team has set stays theirs; a greater o
   };
   expect(['maxauthtries=3\n', 'MaxAuthTries 9\n', '', 'LoginGraceTime 0\nMaxAuthTries 0\n', 'Match User bob\nMaxAuthTries 2\n'].map(told)).toEqual(['', ...Array<string>(4).fill('MaxAuthTries 4')]);
 });
+
+test('all ports of sshd stay open, those of ListenAddress too, and where its files ask for the port of a login', () => {
+  const ports = ran('server', ['sshd_makes', 'ssh_ports'], `
+sshd() { case "$*" in *lport=*) printf 'port 22\\nlistenaddress 0.0.0.0:2222\\nlistenaddress [::]:2223\\n' ;; *) return 255 ;; esac; }
+systemctl() { return 1; }
+mkdir() { :; }
+work=. p_user=deploy p_port=22 p_connection='192.0.2.1 50000 192.0.2.2 2200'
+ssh_ports`);
+  expect(ports.trim().split('\n')).toEqual(['2200', '22', '2222', '2223']);
+});

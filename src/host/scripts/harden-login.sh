@@ -9,9 +9,9 @@ PermitRootLogin no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitEmptyPasswords no
-X11Forwarding no
 CONF
   unless_stricter MaxAuthTries "$p_max_auth_tries"
+  echo 'X11Forwarding no'
   unless_stricter LoginGraceTime 30
   unless_stricter ClientAliveInterval 300
   unless_stricter ClientAliveCountMax 3

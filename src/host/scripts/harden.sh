@@ -208,7 +208,8 @@ ssh_ports() {
     set +f
     echo "${4:-}"
     echo "$p_port"
-    sshd -T 2>/dev/null | sed -n 's/^port //p; s/^listenaddress .*:\([0-9]*\)$/\1/p'
+    # With `Match LocalPort` in its files sshd says nothing of itself but to a login.
+    { sshd_makes "$p_user" || :; } | sed -n 's/^port //p; s/^listenaddress .*:\([0-9]*\)$/\1/p'
     # Ubuntu lets systemd listen for sshd.
     if systemctl is-active --quiet ssh.socket 2>/dev/null; then systemctl show --property=Listen ssh.socket | sed -n 's/.*[:=]\([0-9]*\) (Stream)$/\1/p'; fi
   } | grep -xE '[0-9]{1,5}' | awk '!seen[$0]++'
@@ -260,6 +261,10 @@ check_firewall() {
   done
   if [ -z "${p_connection:-}" ]; then
     refused='sshd does not say on which port this login came in (SSH_CONNECTION), so it could not be kept open'
+    return 1
+  fi
+  if has sshd && ! sshd_makes "$p_user" >/dev/null; then
+    refused="sshd does not say on which ports it listens, so they could not be kept open: $(tail -n 1 "$work/sshd-said")"
     return 1
   fi
   firewall_ports >"$work/ports"
@@ -354,7 +359,7 @@ save_state_of() {
       ;;
     sshd)
       if systemctl is-active --quiet ssh.service; then echo yes; else echo no; fi >"$2/active"
-      sshd -T >"$2/effective"
+      sshd -T -C user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22 >"$2/effective"
       ;;
     ban)
       systemctl is-enabled fail2ban.service >"$2/fail2ban.service.enabled" 2>/dev/null || :
