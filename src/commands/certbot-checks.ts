@@ -71,16 +71,20 @@ export function issuerOf(server: string, configured: string | false): string | f
   return server === LETS_ENCRYPT || configured !== 'letsencrypt.org' ? configured : known ?? false;
 }
 
+/** Where the names lead to, as far as the DNS was asked. */
+export type Addresses = ReadonlyMap<string, readonly string[]>;
+
 /** What the DNS says of each name. Nothing is asked when `preflight.severity` has the family off. */
-export async function checkNames(context: RunContext, { site, tls }: Place, system?: readonly string[]): Promise<Stumble[]> {
+export async function checkNames(context: RunContext, { site, tls }: Place, system?: readonly string[]): Promise<{ stumbles: Stumble[]; addresses: Addresses }> {
   const { config, environmentName, workspace, signal } = context;
   const environment = environmentOf(config, environmentName);
   const asking = { ...config, preflight: { ...config.preflight, dns: { ...config.preflight.dns, issuer: issuerOf(tls.server, config.preflight.dns.issuer) } } };
   const { names = [] } = await gatherSite({ config: asking, environment, workspace, signal, families: ['dns'], ...(system === undefined ? {} : { system }) });
   const stumbles: Stumble[] = [];
+  const addresses = new Map<string, readonly string[]>();
   const world = { config: asking, environment, environmentName, now: context.now() };
   for (const facts of names.filter(({ name }) => site.domains.includes(name))) {
-    remember(context, facts);
+    addresses.set(facts.name, addressesOf(facts));
     for (const check of dns) {
       // With a record in the DNS nobody comes to the host.
       if (!asksPort80(tls) && check.id !== 'preflight.dns.caa') continue;
@@ -96,15 +100,11 @@ export async function checkNames(context: RunContext, { site, tls }: Place, syst
       });
     }
   }
-  return stumbles;
+  return { stumbles, addresses };
 }
 
-/** What the names led to, for the question at port 80 that follows. */
-const addresses = new WeakMap<RunContext, Map<string, readonly string[]>>();
-function remember(context: RunContext, { name, views }: NameFacts): void {
-  const known = addresses.get(context) ?? new Map<string, readonly string[]>();
-  known.set(name, [...new Set(views.flatMap(({ a, aaaa }) => [a, aaaa].flatMap((answer) => (typeof answer === 'string' ? [] : answer.map(({ address }) => address)))))]);
-  addresses.set(context, known);
+function addressesOf({ views }: NameFacts): readonly string[] {
+  return [...new Set(views.flatMap(({ a, aaaa }) => [a, aaaa].flatMap((answer) => (typeof answer === 'string' ? [] : answer.map(({ address }) => address)))))];
 }
 
 /** Milliseconds; an authority waits no longer. */
@@ -113,10 +113,10 @@ const NO_ROUTE = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EHOSTUNREACH']);
 
 /**
  * Fetches the file that the host has put, as the authority will: through each name, at each of its addresses (or those of
- * `preflight.dns.addresses` where the DNS is not asked).
+ * `preflight.dns.addresses` where the DNS was not asked).
  * @param lacking names that nginx itself does not answer.
  */
-export async function checkReach(context: RunContext, place: Place, nonce: string, lacking: readonly { name: string; status: string }[]): Promise<Stumble[]> {
+export async function checkReach(context: RunContext, place: Place, addresses: Addresses, nonce: string, lacking: readonly { name: string; status: string }[]): Promise<Stumble[]> {
   const { site, member } = place;
   const stumbles: Stumble[] = lacking.map(({ name, status }) => ({
     text: `${member.name}: nginx itself answers ${status === '000' ? 'nothing' : status} for ${name}`,
@@ -127,7 +127,7 @@ export async function checkReach(context: RunContext, place: Place, nonce: strin
     return stumbles;
   }
   for (const name of site.domains) {
-    const asked = addresses.get(context)?.get(name) ?? context.config.preflight.dns.addresses;
+    const asked = addresses.get(name) ?? context.config.preflight.dns.addresses;
     const answers = await Promise.all(asked.map(async (address) => ({ address, answer: await fetchNonce(context, name, address, nonce) })));
     const bad = answers.flatMap(({ address, answer }) => (answer.bad === undefined ? [] : [{ text: `${name} at ${address}: ${answer.bad}`, ...(answer.remedy === undefined ? {} : { remedy: answer.remedy }) }]));
     stumbles.push(...bad);

@@ -11,7 +11,7 @@ import { explainFailure } from '../site/certificate-errors.js';
 import { asksPort80, certificateName, hasTrial, proofArguments, requestArguments } from '../site/certificate-request.js';
 import { certificateOf } from '../site/nginx.js';
 import { planServers } from '../site/plan.js';
-import { checkNames, checkReach, refuse, requireHost } from './certbot-checks.js';
+import { checkNames, checkReach, refuse, requireHost, type Addresses } from './certbot-checks.js';
 import { CertbotHost, type CertificateFindings } from './certbot-host.js';
 import { useOwnCertificate } from './certbot-own.js';
 import { followUp, renewals, type Place } from './certbot-site.js';
@@ -92,14 +92,16 @@ async function lookAfter(context: RunContext, place: Place, options: CertbotOpti
     { names: site.domains, server: tls.server, renewBefore: tls.renewBefore, force: options.forceRenewal === true, now: context.now().getTime() },
   );
   sayRemoved(context, place, decision);
-  const failures = [...requireHost(context, place, decision), ...(decision.action === 'keep' ? [] : await checkNames(context, place))];
+  const lacking = requireHost(context, place, decision);
+  const names = decision.action === 'keep' ? undefined : await checkNames(context, place);
+  const failures = [...lacking, ...(names?.stumbles ?? [])];
   if (context.plan) return planOf(context, place, decision, failures);
   refuse(failures);
   if (decision.action === 'keep') {
     context.reporter.step(member.name, `the certificate is left alone: ${decision.why}`);
     noted(context, { id: 'certbot.certificate', phase: 'certbot', title: 'There is a certificate for all names', subject: member.name, status: 'pass', expected: site.domains.join(', '), observed: `left alone: ${decision.why}` });
   } else {
-    await issue(context, place, decision, decision.action);
+    await issue(context, place, decision, decision.action, names?.addresses ?? new Map());
   }
   await followUp(context, place);
   const lacked = await renewals(context, place, decision.action !== 'keep');
@@ -133,7 +135,7 @@ async function planOf(context: RunContext, place: Place, { action, why }: Decisi
 }
 
 /** Opens the way, asks, and closes it again whatever came of it. */
-async function issue(context: RunContext, place: Place, decision: Decision, action: 'issue' | 'expand' | 'renew'): Promise<void> {
+async function issue(context: RunContext, place: Place, decision: Decision, action: 'issue' | 'expand' | 'renew', addresses: Addresses): Promise<void> {
   const { host, tls, site, member } = place;
   const through = throughNginx(tls);
   const nonce = randomBytes(12).toString('hex');
@@ -143,7 +145,7 @@ async function issue(context: RunContext, place: Place, decision: Decision, acti
     if (through) {
       const opened = await host.open(nonce, site.domains);
       ({ put } = opened);
-      refuse(await checkReach(context, place, nonce, opened.lacking));
+      refuse(await checkReach(context, place, addresses, nonce, opened.lacking));
     }
     if (action === 'issue' && hasTrial(tls)) {
       await ask(context, place, requestArguments(site, tls, member.host.place, action, true), { id: 'certbot.trial', title: 'A trial with the authority succeeds', observed: "Let's Encrypt's staging issued a certificate, which was thrown away" });

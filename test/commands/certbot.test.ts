@@ -74,7 +74,7 @@ describe('what the authority would stumble over in the DNS', () => {
   const ask = async (zone: Parameters<typeof startDns>[0], options: Parameters<typeof world>[0] = {}): Promise<{ said: string; ids: string[] }> => {
     dns = await startDns(zone);
     const { context, place, records } = world(options);
-    const stumbles = await checkNames(context, place, [dns.address]);
+    const { stumbles } = await checkNames(context, place, [dns.address]);
     return { said: stumbles.map(({ text, remedy }) => `${text} → ${remedy ?? ''}`).join('\n'), ids: records.filter(({ status }) => status === 'fail').map(({ id, subject }) => `${id} ${subject}`) };
   };
 
