@@ -16,7 +16,10 @@ export function licensesOf(root, inputs) {
     if (name !== undefined) folders.set(name, join(root, input.slice(0, input.lastIndexOf(`node_modules/${name}/`)), 'node_modules', name));
   }
   return [...folders].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
-    const { license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    // The second is how packages said it before npm had a word for it (ssh2).
+    const { license: word, licenses } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const license = word ?? licenses?.map(({ type }) => type).join(', ');
+    if (license === undefined) throw new Error(`${name} does not say its license`);
     const texts = legalFiles(folder).map((file) => readFileSync(file, 'utf8').trim());
     if (texts.length === 0) throw new Error(`${name} (${license}) brings no text of its license`);
     return [name, license, ...texts].join('\n\n');
