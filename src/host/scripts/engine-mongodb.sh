@@ -73,15 +73,17 @@ mongo_shell() {
 mongo_ask() {
   mongo_shell admin "
     const refuse = (text) => { print('slipway: ' + text); quit(1); };
-    const databases = db.adminCommand({ listDatabases: 1, nameOnly: true }).databases.map(({ name }) => name).filter((name) => !['admin', 'config', 'local'].includes(name)).sort();
+    const listed = db.adminCommand({ listDatabases: 1, nameOnly: true }).databases.map(({ name }) => name);
+    const databases = listed.filter((name) => !['admin', 'config', 'local'].includes(name)).sort();
     const oplog = db.getSiblingDB('local').getCollection('oplog.rs');
     $1" </dev/null
 }
 
 # mongosh takes a second to start, so all that a dump wants to know is asked at once. Lines of $work/server: version; bytes (of the files
 # for who may only back up); from which second and entry of it on the oplog goes along (a transaction that is under way began before);
-# why it cannot: only a member of a replica set has an oplog.
+# why it cannot, which is empty when it can: only a member of a replica set has an oplog.
 mongo_server() {
+  # shellcheck disable=SC2016
   mongo_ask '
     const hello = db.hello();
     let total = 0;
@@ -91,15 +93,19 @@ mongo_server() {
     }
     let from = [0, 0];
     let lack = "";
-    if (hello.msg === "isdbgrid") lack = "this is a sharded cluster, and mongodump takes no oplog from one: name one database instead of `whole`";
-    else if (!hello.setName) lack = "the server is no replica set, so it has no oplog: make it one (rs.initiate()), or name one database instead of `whole`";
+    if (hello.msg === "isdbgrid") lack = "this is a sharded cluster, and mongodump takes no oplog from one: name one database instead of all";
+    else if (!hello.setName) lack = "the server is no replica set, so it has no oplog: make it one (rs.initiate()), or name one database instead of all";
     else try {
       const [last] = oplog.find().sort({ $natural: -1 }).limit(1).toArray();
-      const [open] = db.getSiblingDB("config").getCollection("transactions").find({ state: { $in: ["prepared", "inProgress"] } }).sort({ startOpTime: 1 }).limit(1).toArray();
-      if (last) from = (open ? open.startOpTime : last).ts;
-      else lack = "the oplog of " + hello.setName + " is empty";
-      if (last) from = [from.getHighBitsUnsigned(), from.getLowBitsUnsigned()];
-    } catch (e) { lack = "the oplog of " + hello.setName + " cannot be read (the role backup on admin may): " + String(e.message).split("\n")[0]; }
+      const transactions = db.getSiblingDB("config").getCollection("transactions");
+      const [open] = transactions.find({ state: { $in: ["prepared", "inProgress"] } }).sort({ startOpTime: 1 }).limit(1).toArray();
+      if (last) {
+        const { ts } = open ? open.startOpTime : last;
+        from = [ts.getHighBitsUnsigned(), ts.getLowBitsUnsigned()];
+      } else lack = "the oplog of " + hello.setName + " is empty";
+    } catch (e) {
+      lack = "the oplog of " + hello.setName + " cannot be read (the role backup on admin may): " + String(e.message).split("\n")[0];
+    }
     for (const line of [db.version(), Math.round(total), ...from, lack]) print(line);' >"$work/server"
 }
 mongo_lack() { sed -n 5p "$work/server"; }
@@ -135,7 +141,7 @@ engine_dump() {
     mongo_dump_whole
     return
   fi
-  printf 'consistent\tin parts: mongodump reads one collection after the other; only a dump of a whole replica set (whole: true) would be of one moment\n' >"$work/notes"
+  printf 'consistent\tin parts: mongodump reads one collection after the other; only all of a replica set (whole: true) is of one moment\n' >"$work/notes"
   mongo_tool mongodump --db="$p_database" --archive || return 1
   mongo_said "$p_database" >"$work/rows"
 }
@@ -151,10 +157,13 @@ mongo_dump_whole() {
     const ts = { \$gte: Timestamp({ t: $(sed -n 3p "$work/server"), i: $(sed -n 4p "$work/server") }) };
     const moved = new Map();
     const add = (ns, rows) => { if (!/^(admin|config)\\./.test(ns)) moved.set(ns, (moved.get(ns) || 0) + rows); };
-    for (const { _id, rows } of oplog.aggregate([{ \$match: { ts, op: { \$in: ['i', 'd'] } } }, { \$group: { _id: '\$ns', rows: { \$sum: 1 } } }]).toArray()) add(_id, Number(rows));
-    for (const { ns, o } of oplog.find({ ts, op: 'c' }, { ns: 1, o: 1 }).toArray()) {
+    const written = oplog.aggregate([{ \$match: { ts, op: { \$in: ['i', 'd'] } } }, { \$group: { _id: '\$ns', rows: { \$sum: 1 } } }]);
+    for (const { _id, rows } of written.toArray()) add(_id, Number(rows));
+    const commands = oplog.find({ ts, op: 'c' }, { ns: 1, 'o.applyOps.op': 1, 'o.applyOps.ns': 1, 'o.create': 1, 'o.drop': 1 });
+    while (commands.hasNext()) {
+      const { ns, o = {} } = commands.next();
       for (const one of o.applyOps || []) if (one.op === 'i' || one.op === 'd') add(one.ns, 1);
-      for (const kind of ['create', 'drop']) if (typeof o[kind] === 'string') add(ns.slice(0, ns.indexOf('.')) + '.' + o[kind], Infinity);
+      for (const kind of ['create', 'drop']) if (o[kind]) add(ns.slice(0, ns.indexOf('.')) + '.' + o[kind], Infinity);
     }
     for (const [ns, rows] of moved) print('moved.' + ns + '\\t' + (Number.isFinite(rows) ? rows : '*'));" >>"$work/notes"
 }
@@ -204,18 +213,19 @@ mongo_pattern() { printf '%s.*' "$(printf '%s' "$1" | sed 's/[\\*$]/\\&/g')"; }
 
 # mongo_load DATABASE: an archive on standard input, of whatever database.
 mongo_load() {
-  mongo_tool mongorestore --archive --drop --stopOnError --nsFrom="$(mongo_pattern "$p_database")" --nsTo="$(mongo_pattern "$1")" --nsInclude="$(mongo_pattern "$p_database")"
+  mongo_own=$(mongo_pattern "$p_database")
+  mongo_tool mongorestore --archive --drop --stopOnError --nsFrom="$mongo_own" --nsTo="$(mongo_pattern "$1")" --nsInclude="$mongo_own"
 }
 
 mongo_scratch_name() { case $1 in slipway_*) : ;; *) printf '%s is no scratch database\n' "$1" >&2 && return 1 ;; esac; }
 
-# mongo_same_kind: whether this backup is of what the settings name, of one database or of all.
+# Whether this backup is of what the settings name: of one database or of all.
 mongo_same_kind() {
   mongo_of=$(manifest_field "${backup:?}/manifest" kind)
   [ "$mongo_of" != "$(engine_kind)" ] || return 0
   case $mongo_of in
-    mongo-oplog) echo 'slipway: this backup is of all databases of a replica set: it goes back with `whole: true` only' >&2 ;;
-    *) echo 'slipway: this backup is of one database: it goes back with `database` and without `whole` only' >&2 ;;
+    mongo-oplog) echo 'slipway: this backup is of all databases of a replica set: it goes back with whole: true only' >&2 ;;
+    *) echo 'slipway: this backup is of one database: it goes back with its name and without whole: true only' >&2 ;;
   esac
   return 1
 }
@@ -234,7 +244,8 @@ engine_scratch() {
   mongo_scratches "$1"
   set --
   while IFS="$(printf '\t')" read -r mongo_to mongo_from; do
-    set -- "$@" --nsInclude="$(mongo_pattern "$mongo_from")" --nsFrom="$(mongo_pattern "$mongo_from")" --nsTo="$(mongo_pattern "$mongo_to")"
+    mongo_own=$(mongo_pattern "$mongo_from")
+    set -- "$@" --nsInclude="$mongo_own" --nsFrom="$mongo_own" --nsTo="$(mongo_pattern "$mongo_to")"
   done <"$work/scratches"
   # Without a pattern all of it would go to the live databases.
   if [ "$#" = 0 ]; then
@@ -288,10 +299,15 @@ engine_integrity() {
 # The probe is JavaScript for mongosh; its value is what counts. Of a whole backup db.getSiblingDB gives the scratch databases.
 engine_probe() {
   if mongo_whole; then
-    mongo_names=$(while IFS="$(printf '\t')" read -r mongo_to mongo_from; do printf '[%s, %s], ' "$(mongo_string "$mongo_from")" "$(mongo_string "$mongo_to")"; done <"$work/scratches")
+    mongo_names=$(while IFS="$(printf '\t')" read -r mongo_to mongo_from; do
+      printf '[%s, %s], ' "$(mongo_string "$mongo_from")" "$(mongo_string "$mongo_to")"
+    done <"$work/scratches")
     mongo_shell "$1" "
       const scratch = new Map([$mongo_names]), sibling = db.getSiblingDB.bind(db);
-      db.getSiblingDB = (name) => { if (!scratch.has(name)) throw new Error('no database ' + name + ' is in the backup'); return sibling(scratch.get(name)); };
+      db.getSiblingDB = (name) => {
+        if (!scratch.has(name)) throw new Error('no database ' + name + ' is in the backup');
+        return sibling(scratch.get(name));
+      };
       print(eval($(mongo_string "$2")));"
   else
     mongo_shell "$1" "print(eval($(mongo_string "$2")))"
@@ -321,14 +337,16 @@ engine_drop() {
 
 engine_atomic() { return 1; }
 
-# Everything but the accounts goes, so that what came after the backup is gone. A server that is no replica set may take it too. Whether the oplog can be replayed is asked before that, by an
-# entry that deletes nothing: who may not replay one hears it all the same.
+# Everything but the accounts goes, so that what came after the backup is gone. A server that is no replica set may take it too. Whether the
+# oplog can be replayed is asked before that, by an entry that deletes nothing: who may not replay one hears it all the same.
 mongo_clear() {
   mongo_ask '
     if (db.hello().msg === "isdbgrid") refuse("no oplog can be replayed into a sharded cluster");
     let said;
     try { said = db.runCommand({ applyOps: [{ op: "d", ns: "slipway_none.none", o: { _id: 0 } }] }); } catch (e) { said = e; }
-    if (said.ok !== 1 && [13, 59, 115, 8000].includes(said.code)) refuse("the oplog cannot be replayed here (the account needs anyAction on anyResource): " + (said.errmsg || said.message));
+    if (said.ok !== 1 && [13, 59, 115, 8000].includes(said.code)) {
+      refuse("the oplog cannot be replayed here (the account needs anyAction on anyResource): " + (said.errmsg || said.message));
+    }
     print("clearing");
     for (const name of databases) {
       const one = db.getSiblingDB(name);
@@ -394,7 +412,8 @@ engine_facts() {
     const whole = '"$(if mongo_whole; then echo true; else echo false; fi)"';
     const tab = "\t";
     const ask = (f) => { try { f(); } catch (e) { print("unknown" + tab + String(e.message).split("\n")[0]); } };
-    const all = whole ? db.adminCommand({ listDatabases: 1 }).databases.filter(({ name }) => !["admin", "config", "local"].includes(name)) : [{ name: db.getName() }];
+    const every = () => db.adminCommand({ listDatabases: 1 }).databases.filter(({ name }) => !["admin", "config", "local"].includes(name));
+    const all = whole ? every() : [{ name: db.getName() }];
     ask(() => {
       let total = 0;
       for (const { name, sizeOnDisk } of all) {
@@ -405,19 +424,27 @@ engine_facts() {
     ask(() => { const c = db.serverStatus().connections; if (c && c.available !== undefined) print("connections" + tab + c.current + " " + (c.current + c.available)); });
     ask(() => print("replica" + tab + (db.hello().setName ? "yes" : "no")));
     ask(() => {
-      const { authenticatedUserRoles: mine = [], authenticatedUserPrivileges: may = [], authenticatedUsers: [me] } = db.runCommand({ connectionStatus: 1, showPrivileges: true }).authInfo;
-      for (const { role, db: of } of mine) {
+      const powerful = ["root", "dbOwner", "userAdmin", "clusterAdmin", "clusterManager", "hostManager", "__system"];
+      const info = db.runCommand({ connectionStatus: 1, showPrivileges: true }).authInfo;
+      for (const { role, db: of } of info.authenticatedUserRoles || []) {
         print("privileges" + tab + role + " on " + of);
-        if (["root", "dbOwner", "userAdmin", "clusterAdmin", "clusterManager", "hostManager", "__system"].includes(role) || /AnyDatabase$/.test(role)) print("excess" + tab + role + " on " + of);
+        if (powerful.includes(role) || /AnyDatabase$/.test(role)) print("excess" + tab + role + " on " + of);
       }
+      const may = info.authenticatedUserPrivileges || [];
+      const all = may.filter(({ resource: { anyResource, db: of, collection } }) => anyResource || (of === "" && collection === ""));
+      if (all.some(({ resource, actions }) => resource.anyResource && actions.includes("anyAction"))) print("excess" + tab + "anyAction on anyResource");
       if (!whole || may.length === 0) return;
-      const everywhere = may.filter(({ resource: { anyResource, db: of, collection } }) => anyResource || (of === "" && collection === ""));
-      const lacks = (...wanted) => wanted.some((action) => !everywhere.some(({ actions }) => actions.includes(action) || actions.includes("anyAction")));
-      const grant = (role) => "db.getSiblingDB(" + JSON.stringify(me.db) + ").grantRolesToUser(" + JSON.stringify(me.user) + ", [" + JSON.stringify({ role, db: "admin" }) + "])";
-      const role = { role: "validate", roles: [], privileges: [{ resource: { db: "", collection: "" }, actions: ["validate"] }] };
+      const lacks = (...wanted) => wanted.some((action) => !all.some(({ actions }) => actions.includes(action) || actions.includes("anyAction")));
+      const [me] = info.authenticatedUsers;
+      const admin = "db.getSiblingDB(\"admin\")";
+      const to = "db.getSiblingDB(" + JSON.stringify(me.db) + ").grantRolesToUser(" + JSON.stringify(me.user);
+      const grant = (role) => to + ", [{ role: \"" + role + "\", db: \"admin\" }])";
+      const validate = "{ role: \"validate\", roles: [], privileges: [{ resource: { db: \"\", collection: \"\" }, actions: [\"validate\"] }] }";
       if (lacks("insert", "createCollection", "createIndex", "dropCollection")) print("scratch" + tab + "no: " + grant("restore"));
-      else if (lacks("validate")) print("scratch" + tab + "no: db.getSiblingDB(\"admin\").createRole(" + JSON.stringify(role) + "); " + grant("validate"));
+      else if (lacks("validate")) print("scratch" + tab + "no: " + admin + ".createRole(" + validate + "); " + grant("validate"));
       else print("scratch" + tab + "yes");
     });
-    ask(() => { for (const { name } of all) for (const one of db.getSiblingDB(name).getCollectionNames().sort()) print("table" + tab + (whole ? name + "." : "") + one); });'
+    ask(() => {
+      for (const { name } of all) for (const one of db.getSiblingDB(name).getCollectionNames().sort()) print("table" + tab + (whole ? name + "." : "") + one);
+    });'
 }
