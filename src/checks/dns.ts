@@ -5,7 +5,7 @@ import { fail, pass, skip, verdict, type NameCheck } from './model.js';
 import type { NameFacts } from './site-facts.js';
 
 /** A record for the zone, as a person can copy it. */
-export function recordFor(name: string, address: string): string {
+function recordFor(name: string, address: string): string {
   return `${name}. 300 IN ${isIP(address) === 6 ? 'AAAA' : 'A'} ${address}`;
 }
 
@@ -27,7 +27,7 @@ const answering = (facts: NameFacts): ResolverView[] => facts.views.filter((view
 const unique = (values: readonly string[]): string[] => [...new Set(values)].sort();
 
 /** IPv6 has many spellings. */
-export function sameAddress(one: string, other: string): boolean {
+function sameAddress(one: string, other: string): boolean {
   return canonical(one) === canonical(other);
 }
 

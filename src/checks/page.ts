@@ -21,7 +21,7 @@ interface Hsts {
 }
 
 /** RFC 6797 §6.1: the first header counts; a directive twice, or no max-age, makes it void. */
-export function readHsts(header: string): Hsts {
+function readHsts(header: string): Hsts {
   const directives = (header.split(',')[0] ?? '').split(';').map((part) => part.trim()).filter(Boolean).map((part): [string, string] => {
     const [name = '', value = ''] = part.split('=');
     return [name.trim().toLowerCase(), value.trim().replace(/^"(.*)"$/, '$1')];

@@ -128,7 +128,7 @@ export const repository: readonly RunnerCheck[] = [
 ];
 
 /** `v1.2.3`, `1.2.3`, `shop-v1.2.3` and `shop@1.2.3` are of version 1.2.3; `v11.2.3` is not of 1.2.3. */
-export function isVersionOf(version: string, tag: string): boolean {
+function isVersionOf(version: string, tag: string): boolean {
   const plain = version.replace(/^v(?=\d)/, '');
   return new RegExp(`(?:^|[-/@_])v?${plain.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`).test(tag);
 }

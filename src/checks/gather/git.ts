@@ -182,7 +182,7 @@ async function versionFacts(workspace: string, file: string, ref: string | undef
 }
 
 /** The version a file names: `version` of a JSON file, `version = "1.2.3"` or `version: 1.2.3` of another, or its only line. */
-export function versionIn(text: string): string | undefined {
+function versionIn(text: string): string | undefined {
   try {
     const { version } = JSON.parse(text) as { version?: unknown };
     if (typeof version === 'string') return version;

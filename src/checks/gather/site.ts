@@ -56,7 +56,7 @@ const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 const bare = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
 /** The names whose records are asked for: those that a person has put into the DNS. */
-export function dnsNames(config: Config, environment: Environment): string[] {
+function dnsNames(config: Config, environment: Environment): string[] {
   const url = secureUrl(environment);
   return unique([...(url === undefined ? [] : [bare(url)]), ...domainsOf(config, environment), ...config.preflight.dns.names])
     .filter((name) => isIP(name) === 0 && name.includes('.') && !/(?:^|\.)localhost$/.test(name));
