@@ -182,7 +182,11 @@ lacking() {
   done
 }
 
-without_block() { if [ -e "$work/before" ]; then put "$work/before" "$file" "$link"; else take_away "$file" "${link:-$file}"; fi; }
+without_block() {
+  if [ -e "$work/before" ]; then put "$work/before" "$file" "$link"; else take_away "$file" "${link:-$file}"; fi
+  # A file that somebody has unlinked stays so.
+  if [ -n "$link" ] && [ "$linked" = no ]; then take_away "$link"; fi
+}
 # taken_names NAME…: those of the names that nginx has just said two sites have on port 80.
 taken_names() {
   printf '%s\n' "$@" >"$work/names"
@@ -218,13 +222,15 @@ open_way() {
   acme_block "$@" >"$work/block"
   if [ ! -e "${link:-$file}" ] || { [ "$(sed -n 2p "$file")" = "$mark" ] && ! cmp -s "$work/block" "$file"; }; then
     if [ -e "$file" ]; then cp "$file" "$work/before"; fi
+    linked=no
+    if [ -e "$link" ]; then linked=yes; fi
     put "$work/block" "$file" "$link"
     taken=''
     if tested; then taken=$(taken_names "$@"); fi
     if [ -n "$taken" ]; then
       without_block
       # Nothing was loaded: nginx goes on as it was.
-      fail 3 "another site of this host answers for $taken ($(files_with "${taken%% *}")), and would answer no more until the first deploy. Name the files of its certificate below site.tls.certificate and key: then the deploy takes the name over as it is; or take the name out of that file and run this again"
+      fail 1 "another site of this host answers for $taken ($(files_with "${taken%% *}")), and would answer no more until the first deploy. Name the files of its certificate below site.tls.certificate and key: then the deploy takes the name over as it is; or take the name out of that file and run this again"
     fi
     if ! tested || ! load_nginx; then
       show_said
