@@ -46,6 +46,7 @@ const PATHS = [
 
 /** The requests that change something. */
 const WRITES = [
+  'DELETE /repos/{owner}/{repo}/issues/{issue_number}/lock',
   'PATCH /repos/{owner}/{repo}/issues/{issue_number}',
   'PATCH /repos/{owner}/{repo}/releases/{release_id}',
   'POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches',
@@ -53,6 +54,7 @@ const WRITES = [
   'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
   'POST /repos/{owner}/{repo}/issues',
   'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
+  'PUT /repos/{owner}/{repo}/issues/{issue_number}/lock',
 ];
 
 const FOR_PEOPLE = new Set(['description', 'example', 'examples', 'title', 'default', 'nullable']);

@@ -3,6 +3,7 @@ import { keyOfIssue } from '../watch/alarms.js';
 import type { AlarmBoard } from '../watch/board.js';
 import { incidentMark, incidentText, incidentTitle, type IncidentBoard } from '../watch/incident.js';
 import type { GitHubApi, Route, Write } from './api.js';
+import { evenLocked } from './locked-issues.js';
 
 /** By this label people find the issues of `watch`, and `watch` finds them again. */
 const LABEL = 'slipway-watch';
@@ -42,9 +43,10 @@ export function alarmBoard(api: GitHubApi): AlarmBoard {
     apply: async (change) => {
       if (change.do === 'open') return (await api.send(alarmWrites.open, {}, { title: change.title, body: change.body, labels: [LABEL] })).html_url;
       const path = { issue_number: change.number };
-      if (change.comment !== undefined) await api.send(alarmWrites.comment, path, { body: change.comment });
+      const { comment } = change;
+      if (comment !== undefined) await evenLocked(api, change.number, () => api.send(alarmWrites.comment, path, { body: comment }));
       const body = change.do === 'close' ? { state: 'closed', state_reason: 'completed' } : { title: change.title, body: change.body };
-      return (await api.send(alarmWrites.change, path, body)).html_url;
+      return (await evenLocked(api, change.number, () => api.send(alarmWrites.change, path, body))).html_url;
     },
   };
 }
@@ -58,7 +60,7 @@ export function incidentBoard(api: GitHubApi): IncidentBoard {
       const known = open.find(({ body, user }) => body?.startsWith(mark) === true && user?.type === 'Bot');
       const text = incidentText(incident);
       if (known === undefined) return (await api.send(alarmWrites.open, {}, { title: incidentTitle(incident), body: `${mark}\n${text}`, labels: [INCIDENTS] })).html_url;
-      await api.send(alarmWrites.comment, { issue_number: known.number }, { body: text });
+      await evenLocked(api, known.number, () => api.send(alarmWrites.comment, { issue_number: known.number }, { body: text }));
       return known.html_url;
     },
   };

@@ -20,7 +20,7 @@ export interface Route<T> {
 
 /** One kind of request that changes something. */
 export interface Write<T> extends Omit<Route<T>, 'list'> {
-  readonly method: 'POST' | 'PATCH';
+  readonly method: 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   /** What is asked for, in words that follow "GitHub does not". */
   readonly does: string;
   /** Whether it may be sent again when it is not known whether it arrived. */
@@ -74,7 +74,7 @@ export class GitHubApi {
 
   /** Changes something. @throws GitHubError, which says what to do. */
   async send<T>(write: Write<T>, path: Parameters, body: Readonly<Record<string, unknown>>): Promise<T> {
-    const { body: answer } = await this.request(write, this.urlOf(write, path, {}), body);
+    const { body: answer } = await this.request(write, this.urlOf(write, path, {}), write.method === 'DELETE' ? undefined : body);
     return parse(write, answer);
   }
 

@@ -4,6 +4,7 @@ import { LABEL, type IssueFacts } from '../signoff/issue-facts.js';
 import type { IssueSource } from '../signoff/source.js';
 import type { GitHubApi } from './api.js';
 import { GitHubError } from './api-error.js';
+import { evenLocked } from './locked-issues.js';
 import { signOffRoutes as routes, signOffWrites as writes } from './sign-off-routes.js';
 
 type Issue = Awaited<ReturnType<typeof anIssue>>;
@@ -25,13 +26,13 @@ export function issueSource(api: GitHubApi, repository: string): IssueSource {
     },
     create: async (title, body) => issueFacts(await api.send(writes.open, {}, { title, body, labels: [LABEL] })),
     rewrite: async (issue, body) => {
-      await api.send(writes.change, { issue_number: issue }, { body });
+      await evenLocked(api, issue, () => api.send(writes.change, { issue_number: issue }, { body }));
     },
     close: async (issue) => {
-      await api.send(writes.change, { issue_number: issue }, { state: 'closed', state_reason: 'not_planned' });
+      await evenLocked(api, issue, () => api.send(writes.change, { issue_number: issue }, { state: 'closed', state_reason: 'not_planned' }));
     },
     comment: async (issue, body) => {
-      await api.send(writes.comment, { issue_number: issue }, { body });
+      await evenLocked(api, issue, () => api.send(writes.comment, { issue_number: issue }, { body }));
     },
     dispatch: async (workflow, ref, inputs) => (await api.send(writes.dispatch, { workflow_id: workflow }, { ref, inputs, return_run_details: true }))?.html_url,
   };

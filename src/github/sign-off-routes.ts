@@ -61,6 +61,8 @@ export const signOffWrites = {
   open: write('POST', '/issues', 'issues: write', 'open the issue', issue, false),
   change: write('PATCH', '/issues/{issue_number}', 'issues: write', 'change the issue', issue, true),
   comment: write('POST', '/issues/{issue_number}/comments', 'issues: write', 'take the comment', comment, false),
+  lock: write('PUT', '/issues/{issue_number}/lock', 'issues: write', 'lock the conversation again', z.undefined(), true),
+  unlock: write('DELETE', '/issues/{issue_number}/lock', 'issues: write', 'unlock the conversation', z.undefined(), true),
   dispatch: write('POST', '/actions/workflows/{workflow_id}/dispatches', 'actions: write', 'start the workflow',
     z.object({ html_url: z.string().optional() }).optional(), false),
 } as const;

@@ -508,6 +508,15 @@ describe('the workflow on comments', () => {
     expect(fake.signOff.dispatches).toEqual([]);
   });
 
+  test('answers and starts below a locked conversation too, and leaves it locked', async () => {
+    const [issue] = fake.signOff.issues;
+    issue!.locked = true;
+    sign();
+    expect((await heard()).error).toBeUndefined();
+    expect(last()).toContain('was started');
+    expect([issue!.locked, body().includes('- [x] **qa**'), fake.signOff.dispatches.length]).toEqual([true, true, 1]);
+  });
+
   test('does not write twice what may have arrived, and writes again what GitHub refused for its rate', async () => {
     const [first] = sign() as [FakeComment, FakeComment];
     fake.failures.push({ at: '/comments', times: 1, status: 403, message: 'You have exceeded a secondary rate limit.', headers: { 'retry-after': '3' } });

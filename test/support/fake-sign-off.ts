@@ -5,7 +5,7 @@ interface Answer { status: number; body: unknown; paged?: string }
 type Handler = (values: Record<string, string>, query: URLSearchParams, body: Json) => Answer;
 
 export interface FakeComment { id: number; issue: number; login: string; type: string; body: string; created: string; updated: string; app?: string }
-export interface FakeIssue { number: number; login: string; type: string; title: string; body: string; state: string; labels: string[]; pull?: boolean; repository?: string }
+export interface FakeIssue { number: number; login: string; type: string; title: string; body: string; state: string; labels: string[]; pull?: boolean; repository?: string; locked?: boolean }
 
 /** Whom the job's own token is on GitHub. */
 export const BOT = 'github-actions[bot]';
@@ -107,7 +107,16 @@ export class FakeSignOff {
       Object.assign(issue, body);
       return { status: 200, body: issueBody(issue) };
     }),
-    'POST /issues/{issue_number}/comments': ({ issue_number: number }, _, body) => this.found(number, (issue) => ({ status: 201, body: commentBody(this.say(issue.number, BOT, String(body['body']))) })),
+    'POST /issues/{issue_number}/comments': ({ issue_number: number }, _, body) => this.found(number, (issue) =>
+      (issue.locked === true ? error(403, 'Unable to create comment because issue is locked.') : { status: 201, body: commentBody(this.say(issue.number, BOT, String(body['body']))) })),
+    'PUT /issues/{issue_number}/lock': ({ issue_number: number }) => this.found(number, (issue) => {
+      issue.locked = true;
+      return { status: 204, body: undefined };
+    }),
+    'DELETE /issues/{issue_number}/lock': ({ issue_number: number }) => this.found(number, (issue) => {
+      issue.locked = false;
+      return { status: 204, body: undefined };
+    }),
     'POST /actions/workflows/{workflow_id}/dispatches': ({ workflow_id: workflow = '' }, _, body) => {
       const inputs = (body['inputs'] ?? {}) as Json;
       const unknown = Object.keys(inputs).filter((name) => !this.inputs.includes(name));
