@@ -27,7 +27,9 @@ const dns = section('Commands of yours that run on the host, as root, for each n
 export const tls = section(
   'The certificate. Until its files are on the host, the site is served over http.',
   {
-    email: z.email({ error: ({ input }) => (input === undefined ? 'is missing: an e-mail address, such as ops@example.com' : `must be an e-mail address, is \`${String(input)}\``) }).meta({
+    email: z.email({
+      error: ({ input }) => (input === undefined ? 'is missing: an e-mail address, such as ops@example.com' : `must be an e-mail address, is \`${String(input)}\``),
+    }).meta({
       description: 'Whom the certificate authority writes to.',
       examples: ['ops@example.com'],
     }),
