@@ -97,7 +97,7 @@ async function settled(work: Promise<Activation>): Promise<Activation> {
 }
 
 /** One activation, with its lines in the log and its records in the ledger. */
-export async function switchOne(
+async function switchOne(
   context: RunContext,
   member: Member,
   target: string,

@@ -65,7 +65,7 @@ export function joinUrl(url: string, baseUrl: string): string {
 }
 
 /** The URL a step asks for: a path goes below the base URL, whatever path that has itself. Throws UserError. */
-export function stepUrl(url: string, baseUrl: string | undefined): URL {
+function stepUrl(url: string, baseUrl: string | undefined): URL {
   if (url.startsWith('/') && baseUrl === undefined) {
     throw new UserError(`${url} needs the environment's url.`, { remedy: 'Set `url` of the environment in slipway.yml, or give the step a whole URL.' });
   }

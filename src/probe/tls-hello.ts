@@ -27,7 +27,7 @@ const sized = (body: Buffer): Buffer => Buffer.concat([u16(body.length), body]);
 const extension = (type: number, body: Buffer): Buffer => Buffer.concat([u16(type), sized(body)]);
 
 /** The record that offers one version and these suites. */
-export function clientHello(version: number, suites: readonly number[], name: string): Buffer {
+function clientHello(version: number, suites: readonly number[], name: string): Buffer {
   const extensions = version === VERSIONS['SSL 3.0'] ? [] : [
     ...(isIP(name) === 0 ? [extension(0, sized(Buffer.concat([Buffer.from([0]), sized(Buffer.from(name, 'latin1'))])))] : []),
     // Groups: x25519, secp256r1, secp384r1, secp521r1.
@@ -48,7 +48,7 @@ export function clientHello(version: number, suites: readonly number[], name: st
 }
 
 /** Reads the server's first record; undefined while it is not whole. */
-export function readAnswer(data: Buffer): HelloAnswer | undefined {
+function readAnswer(data: Buffer): HelloAnswer | undefined {
   if (data.length < 5) return undefined;
   const type = data[0];
   if (type === 21) return data.length < 7 ? undefined : { kind: 'refused', alert: data[6] ?? 0 };

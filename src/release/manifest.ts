@@ -91,7 +91,7 @@ export async function readManifest(folder: string, selects: Selects): Promise<Ma
 }
 
 /** The manifest of given entries. */
-export function manifestOf(entries: readonly Entry[]): Manifest {
+function manifestOf(entries: readonly Entry[]): Manifest {
   const tree = joinRecords(entries.map(treeRecord));
   const sums = joinRecords(entries.flatMap((entry) => (entry.type === 'file' ? [sumRecord(entry)] : [])));
   const digest = createHash('sha256').update(tree).update('\0').update(sums).digest('hex');

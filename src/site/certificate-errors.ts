@@ -61,12 +61,12 @@ interface Problem {
 }
 
 /** The list that certbot prints for names that could not be proven: `Domain:`, `Type:`, `Detail:`. */
-export function problemsIn(text: string): Problem[] {
+function problemsIn(text: string): Problem[] {
   return [...text.matchAll(/^\s*Domain:\s*(\S+)\n\s*Type:\s*(\S+)\n\s*Detail:\s*([^\n]*)/gm)].map(([, name = '', type = '', detail = '']) => ({ name, type, detail: detail.trim().replaceAll('\\"', '"') }));
 }
 
 /** When the authority is ready again: `Retry-After: 3600`, `Retry-After: <HTTP date>`, or `retry after 2026-11-28T12:00:00Z` in its words. */
-export function retryTime(text: string, now: Date): Date | undefined {
+function retryTime(text: string, now: Date): Date | undefined {
   const [, moment] = /retry after (\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:Z| UTC)?/i.exec(text) ?? [];
   if (moment !== undefined) return new Date(`${moment.replace(' ', 'T')}Z`);
   const [, header] = /^\s*Retry-After:\s*(.+?)\s*$/im.exec(text) ?? [];

@@ -71,7 +71,7 @@ const days = (milliseconds: number): string => {
 };
 
 /** From when on before its end a certificate is renewed: those that live for a few days would else be renewed in every run. */
-export function renewalTime({ validFrom, validTo }: HostCertificate, renewBefore: number): number {
+function renewalTime({ validFrom, validTo }: HostCertificate, renewBefore: number): number {
   return Math.min(renewBefore, (validTo - validFrom) / 3);
 }
 

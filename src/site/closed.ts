@@ -6,7 +6,7 @@ import { block, quoted } from './text.js';
 export const MARKER = '.slipway/maintenance';
 
 /** A page of the team's own, in the root of the release. */
-export const OWN_PAGE = 'maintenance.html';
+const OWN_PAGE = 'maintenance.html';
 
 /** Seconds after which clients should ask again. */
 const RETRY_AFTER = 120;
