@@ -8,7 +8,7 @@ import { makeBackup } from './backup-create.js';
 import { oneDatabase, placeOf, withDatabases, type DataPlace } from './backup-places.js';
 import { ageText } from './backup-report.js';
 import { noteData } from './data-journal.js';
-import { losses, lossTable, lossText, wrongRows, type Loss } from './losses.js';
+import { ACCOUNTS_TOO, losses, lossTable, lossText, wrongRows, type Loss } from './losses.js';
 import { holdingFleet } from './fleet-session.js';
 import { recorded, type RunContext } from './run-context.js';
 import { whilePaused } from './while-paused.js';
@@ -62,7 +62,7 @@ interface Intent {
 /** Chooses the backup and counts what is live. */
 async function prepare(context: RunContext, place: DataPlace, options: BackupOptions): Promise<Intent> {
   const { reporter, environmentName } = context;
-  const { name, host, data } = place;
+  const { name, database, host, data } = place;
   const { backups, halfRestored } = await data.list();
   const backup = choose(backups, options.id, name, environmentName);
   reporter.step(host.name, `${name}: ${backup.id}, ${ageText(backup.began, context.now())} old, ${backup.state}`);
@@ -79,6 +79,7 @@ async function prepare(context: RunContext, place: DataPlace, options: BackupOpt
     if (!(error instanceof UserError)) throw error;
     reporter.warn(`${name}: what is live cannot be counted: ${error.message}`);
   }
+  if (database.whole === true) reporter.warn(`${name}: ${ACCOUNTS_TOO}`);
   return { host: host.name, backup, losses: lost, halfRestored: halfRestored?.safety };
 }
 

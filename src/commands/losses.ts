@@ -18,6 +18,9 @@ export function wrongRows(now: ReadonlyMap<string, number>, { rows, moved }: Pic
   return losses(now, rows).filter(({ table, now, then }) => now !== then && Math.abs((now ?? 0) - (then ?? 0)) > (moved.get(table) ?? -1));
 }
 
+/** What no table shows of a restore of all databases of a server. */
+export const ACCOUNTS_TOO = 'accounts and roles of the server go back as well: those made since are lost, and passwords are those of then';
+
 /** Rows by table: what differs first. */
 export function lossTable(all: readonly Loss[]): { head: string[]; rows: string[][] } {
   const rank = ({ now, then }: Loss): number => (now === then ? 1 : 0);

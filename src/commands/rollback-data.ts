@@ -7,7 +7,7 @@ import { leftData, migrationsSince } from '../release/data-history.js';
 import { runDataCommand, schemaVersion } from './data-command.js';
 import { noteData, schemaText } from './data-journal.js';
 import { dataSites, placeOf, refuseHalfRestored, type DataPlace, type DataSite } from './data-places.js';
-import { losses, lossTable, lossText, type Loss } from './losses.js';
+import { ACCOUNTS_TOO, losses, lossTable, lossText, type Loss } from './losses.js';
 import { pause, resume } from './pause.js';
 import { bringBack, saveForSafety } from './restore-data.js';
 import { noted, recorded, type RunContext } from './run-context.js';
@@ -212,6 +212,8 @@ async function restoresFor(context: RunContext, sites: readonly DataSite[], targ
       });
     }
     if (backup.state === 'bad') throw new UserError(`${name}: the backup ${backup.id} is bad: ${backup.reason ?? ''}`, { remedy: 'Nothing was changed.' });
+    // The server may have been changed for another since.
+    await place.data.fits(backup.id);
     const found = await recorded(
       context,
       { id: 'rollback.data.backup', phase: 'rollback', title: 'The backup of the target is whole', subject: name, expected: 'read back whole' },
@@ -225,6 +227,7 @@ async function restoresFor(context: RunContext, sites: readonly DataSite[], targ
       context.reporter.block(renderColumns(head, rows));
     }
     context.reporter.step(member.name, `${name}: ${lossText(lost)}`);
+    if (place.database.whole === true) context.reporter.warn(`${name}: ${ACCOUNTS_TOO}`);
     const since = changes(site, target);
     moves.push({ kind: 'restore', place, leaving: member.findings.current, backup, losses: lost, before: since.at(-1)?.after ?? step.after, after: backup.schema ?? step.before });
   }

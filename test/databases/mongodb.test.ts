@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.js';
+import { readBackups } from '../../src/databases/backup.js';
 import { mongodb } from '../../src/databases/mongodb.js';
 import { UserError } from '../../src/evidence/errors.js';
 
@@ -11,6 +12,14 @@ const parameters = ({ url, ...settings }: Record<string, unknown>) => {
   if (main === undefined) throw new Error('no database');
   return mongodb.parameters(main, { root: '/srv/shop', shared: [], lookup: (name) => ({ P: "p:w/'@", URL: typeof url === 'string' ? url : '' })[name] });
 };
+
+describe('a backup of all databases', () => {
+  test('says by how many rows a restore may differ, since the oplog brings what was written meanwhile', () => {
+    const [backup] = readBackups('backup\t1\nmanifest\tnote.oplog\t12\nmanifest\tnote.moved.shop.a b\t3\nmanifest\tnote.moved.shop.new\t*\n');
+    expect([...(backup?.moved ?? [])]).toEqual([['shop.a b', 3], ['shop.new', Infinity]]);
+    expect([...(backup?.notes ?? [])]).toEqual([['oplog', '12']]);
+  });
+});
 
 describe('the address of a MongoDB database', () => {
   test.each([
