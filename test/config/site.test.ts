@@ -117,7 +117,7 @@ describe('values that nginx would read as something else', () => {
     ['cache: { /assets: 365 }', expect.stringMatching(/^site.cache.\/assets: must have a unit/)],
     ['cache: { assets: 365d }', expect.stringMatching(/^site.cache.assets: must begin with \//)],
     ['tls: { email: ops }', 'site.tls.email: must be an e-mail address, is `ops`'],
-    ['tls: { certificate: /a, key: /b }', 'site.tls.email: is missing: an e-mail address, such as ops@example.com'],
+    ['tls: { certificate: /a, key: /b }', 'site.tls.email: must be an e-mail address, such as ops@example.com'],
     ['tls: { email: a@example.com, key: /a }', 'site.tls.key: needs `certificate`, the certificate that belongs to it'],
     ['tls: { email: a@example.com, key: /a, certificate: "/b;" }', expect.stringMatching(/^site.tls.certificate: must be an absolute path/)],
   ])('%s is refused', (text, message) => {

@@ -28,7 +28,7 @@ export const tls = section(
   'The certificate. Until its files are on the host, the site is served over http.',
   {
     email: z.email({
-      error: ({ input }) => (input === undefined ? 'is missing: an e-mail address, such as ops@example.com' : `must be an e-mail address, is \`${String(input)}\``),
+      error: ({ input }) => `must be an e-mail address, ${typeof input === 'string' ? `is \`${input}\`` : 'such as ops@example.com'}`,
     }).meta({
       description: 'Whom the certificate authority writes to.',
       examples: ['ops@example.com'],
