@@ -104,7 +104,7 @@ function readInputs(): Settings {
   const environment = input('environment');
   if (environment === undefined) throw new UserError('the input `environment` is required', { remedy: 'Name one of the environments in slipway.yml: `with: { environment: production }`.' });
   const plan = input('plan') ?? 'false';
-  if (plan !== 'true' && plan !== 'false') throw new UserError(`the input \`plan\` must be true or false, is ${plan}`);
+  if (plan !== 'true' && plan !== 'false') throw new UserError(`the input \`plan\` must be true or false, is ${plan}`, { remedy: 'true shows what would be done and changes nothing.' });
   const secret = { trimWhitespace: false };
   const privateKey = input('ssh-private-key', secret);
   const passphrase = input('ssh-passphrase', secret);

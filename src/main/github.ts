@@ -18,6 +18,11 @@ export interface GitHubAccess {
   readonly runId?: string | undefined;
 }
 
+/** Why GitHub cannot be asked, and what to do about it. */
+export const NO_TOKEN = { problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' };
+/** The same, with a token. */
+export const NO_REPOSITORY = { problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' };
+
 /** From the variables that GitHub's runner sets. */
 export function githubAccess(env: NodeJS.ProcessEnv, token: string | undefined): GitHubAccess {
   const known = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
@@ -30,6 +35,7 @@ interface World {
   readonly signal: AbortSignal;
 }
 
+/** A client for one repository. */
 export function clientOf({ apiUrl: baseUrl }: GitHubAccess, repository: string, token: string, { reporter, signal }: World): GitHubApi {
   return new GitHubApi({ baseUrl, repository, token, signal, debug: (text) => reporter.debug(text) });
 }
@@ -67,13 +73,9 @@ export function repositoryState(
   world: { config: Config; environmentName: string; workspace: string; env: Readonly<Record<string, string>>; reporter: Reporter; signal: AbortSignal },
 ): (ref: string | undefined) => Promise<GitHubFacts> {
   return async (ref) => {
-    if (access?.token === undefined) {
-      return unanswered({ problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' }, access?.repository);
-    }
+    if (access?.token === undefined) return unanswered(NO_TOKEN, access?.repository);
     const repository = access.repository ?? await originOf(access, world);
-    if (repository === undefined) {
-      return unanswered({ problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' });
-    }
+    if (repository === undefined) return unanswered(NO_REPOSITORY);
     return gatherRepositoryState(clientOf(access, repository, access.token, world), repository, {
       config: world.config.preflight, environmentName: world.environmentName, ref, runId: access.runId, commit: await git(world, 'rev-parse', 'HEAD'),
     });

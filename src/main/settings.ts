@@ -53,9 +53,9 @@ export async function readConfig(workspace: string, file: string): Promise<Confi
 }
 
 /** Tells the redactor every secret before anything is said. */
-export function maskSecrets(settings: Settings, appEnv: Readonly<Record<string, string>> | undefined, redactor: Redactor): void {
-  const { privateKey, passphrase, sudoPassword } = settings.credentials;
-  for (const secret of [privateKey, passphrase, sudoPassword, settings.github?.token, settings.github?.membersToken, ...Object.values(appEnv ?? {})]) {
+function maskSecrets({ credentials, github }: Settings, variables: readonly Readonly<Record<string, string>>[], redactor: Redactor): void {
+  const { privateKey, passphrase, sudoPassword } = credentials;
+  for (const secret of [privateKey, passphrase, sudoPassword, github?.token, github?.membersToken, ...variables.flatMap((values) => Object.values(values))]) {
     if (secret !== undefined && secret !== '') redactor.add(secret);
   }
 }
@@ -78,8 +78,7 @@ export async function makeContext(
 ): Promise<RunContext> {
   const appEnv = settings.appEnv === undefined ? undefined : parseDotenv(settings.appEnv);
   const buildEnv = settings.buildEnv === undefined ? {} : parseDotenv(settings.buildEnv);
-  maskSecrets(settings, appEnv, world.redactor);
-  for (const value of Object.values(buildEnv)) if (value !== '') world.redactor.add(value);
+  maskSecrets(settings, [appEnv ?? {}, buildEnv], world.redactor);
   const config = await readConfig(settings.workspace, settings.config);
   const { environment, excluded } = excludeHosts(environmentOf(config, settings.environment), settings.environment, settings.excludeHosts);
   const lookup = (name: string): string | undefined => appEnv?.[name] ?? world.processEnv[name];
