@@ -54,6 +54,7 @@ const WRITES = [
   'POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses',
   'POST /repos/{owner}/{repo}/issues',
   'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
+  'POST /repos/{owner}/{repo}/labels',
   'PUT /repos/{owner}/{repo}/issues/{issue_number}/lock',
 ];
 

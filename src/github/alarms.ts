@@ -3,7 +3,9 @@ import { keyOfIssue } from '../watch/alarms.js';
 import type { AlarmBoard } from '../watch/board.js';
 import { incidentMark, incidentText, incidentTitle, type IncidentBoard } from '../watch/incident.js';
 import type { GitHubApi, Route, Write } from './api.js';
+import { openLabelled } from './labelled-issue.js';
 import { evenLocked } from './locked-issues.js';
+import { labels } from './sign-off-routes.js';
 
 /** By this label people find the issues of `watch`, and `watch` finds them again. */
 const LABEL = 'slipway-watch';
@@ -11,7 +13,7 @@ const LABEL = 'slipway-watch';
 const INCIDENTS = 'slipway-rollback';
 
 const issue = z.object({
-  number: z.number(), html_url: z.string(), title: z.string(), body: z.string().nullish(), pull_request: z.object({}).nullish(),
+  labels, number: z.number(), html_url: z.string(), title: z.string(), body: z.string().nullish(), pull_request: z.object({}).nullish(),
   user: z.object({ login: z.string(), type: z.string().optional() }).nullable(),
 });
 const PATH = '/repos/{owner}/{repo}/issues';
@@ -41,7 +43,7 @@ export function alarmBoard(api: GitHubApi): AlarmBoard {
       });
     },
     apply: async (change) => {
-      if (change.do === 'open') return (await api.send(alarmWrites.open, {}, { title: change.title, body: change.body, labels: [LABEL] })).html_url;
+      if (change.do === 'open') return (await openLabelled(api, alarmWrites, { title: change.title, body: change.body }, LABEL)).html_url;
       const path = { issue_number: change.number };
       const { comment } = change;
       if (comment !== undefined) await evenLocked(api, change.number, () => api.send(alarmWrites.comment, path, { body: comment }));
@@ -59,7 +61,7 @@ export function incidentBoard(api: GitHubApi): IncidentBoard {
       const mark = incidentMark(incident.environment);
       const known = open.find(({ body, user }) => body?.startsWith(mark) === true && user?.type === 'Bot');
       const text = incidentText(incident);
-      if (known === undefined) return (await api.send(alarmWrites.open, {}, { title: incidentTitle(incident), body: `${mark}\n${text}`, labels: [INCIDENTS] })).html_url;
+      if (known === undefined) return (await openLabelled(api, alarmWrites, { title: incidentTitle(incident), body: `${mark}\n${text}` }, INCIDENTS)).html_url;
       await evenLocked(api, known.number, () => api.send(alarmWrites.comment, { issue_number: known.number }, { body: text }));
       return known.html_url;
     },

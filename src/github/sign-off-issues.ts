@@ -4,6 +4,7 @@ import { LABEL, type IssueFacts } from '../signoff/issue-facts.js';
 import type { IssueSource } from '../signoff/source.js';
 import type { GitHubApi } from './api.js';
 import { GitHubError } from './api-error.js';
+import { openLabelled } from './labelled-issue.js';
 import { evenLocked } from './locked-issues.js';
 import { signOffRoutes as routes, signOffWrites as writes } from './sign-off-routes.js';
 
@@ -24,7 +25,7 @@ export function issueSource(api: GitHubApi, repository: string): IssueSource {
       for (const login of logins) answers.set(login, await permissionOf(api, login));
       return (login) => answers.get(login) ?? { problem: `nobody has asked what ${login} may do` };
     },
-    create: async (title, body) => issueFacts(await api.send(writes.open, {}, { title, body, labels: [LABEL] })),
+    create: async (title, body) => issueFacts(await openLabelled(api, writes, { title, body }, LABEL)),
     rewrite: async (issue, body) => {
       await evenLocked(api, issue, () => api.send(writes.change, { issue_number: issue }, { body }));
     },

@@ -18,8 +18,10 @@ function write<T>(method: Write<T>['method'], path: string, permission: string, 
 }
 
 const user = z.object({ login: z.string(), type: z.string().optional() });
+/** The labels of an issue, as names. */
+export const labels = z.array(z.union([z.string(), z.object({ name: z.string().optional() })])).transform((list) => list.map((one) => (typeof one === 'string' ? one : one.name ?? '')));
 const issue = z.object({
-  number: z.number(), html_url: z.string(), repository_url: z.string(), state: z.string(), title: z.string(), body: z.string().nullish(), user: user.nullable(),
+  labels, number: z.number(), html_url: z.string(), repository_url: z.string(), state: z.string(), title: z.string(), body: z.string().nullish(), user: user.nullable(),
   pull_request: z.object({}).nullish(),
 });
 const comment = z.object({
@@ -61,6 +63,7 @@ export const signOffWrites = {
   open: write('POST', '/issues', 'issues: write', 'open the issue', issue, false),
   change: write('PATCH', '/issues/{issue_number}', 'issues: write', 'change the issue', issue, true),
   comment: write('POST', '/issues/{issue_number}/comments', 'issues: write', 'take the comment', comment, false),
+  label: write('POST', '/labels', 'issues: write', 'make the label', z.object({ name: z.string() }), true),
   lock: write('PUT', '/issues/{issue_number}/lock', 'issues: write', 'lock the conversation again', z.undefined(), true),
   unlock: write('DELETE', '/issues/{issue_number}/lock', 'issues: write', 'unlock the conversation', z.undefined(), true),
   dispatch: write('POST', '/actions/workflows/{workflow_id}/dispatches', 'actions: write', 'start the workflow',

@@ -87,6 +87,19 @@ describe('the go-live issue', () => {
     expect(fake.signOff.issues[1]!.body).not.toContain('<b>');
   });
 
+  test('has its label also where GitHub drops one that the repository does not have yet, and is found again by it', async () => {
+    fake.signOff.issues = [];
+    fake.signOff.known = new Set(['bug']);
+    await open();
+    await open();
+    expect(fake.signOff.issues.map(({ labels }) => labels)).toEqual([['go-live']]);
+    // Made by somebody else meanwhile, and still dropped from what is opened.
+    fake.signOff.issues = [];
+    fake.signOff.writes['POST /labels'] = () => ({ status: 422, body: { message: 'Validation Failed', documentation_url: 'https://docs.github.com/rest' } });
+    fake.signOff.known = new Set();
+    expect((await open()).error).toMatchObject({ message: expect.stringContaining('did not put the label go-live on https://github.com/acme/shop/issues/1') as unknown });
+  });
+
   test('changes nothing with plan', async () => {
     await open({ plan: true, options: { release: 'v9' } });
     sign();

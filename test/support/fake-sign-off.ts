@@ -26,6 +26,8 @@ export class FakeSignOff {
   dispatches: { workflow: string; ref: string; inputs: Json }[] = [];
   /** Inputs that the dispatched workflow has. */
   inputs = ['issue', 'digest', 'release', 'run'];
+  /** The labels of the repository, where a new one is dropped without a word; undefined: a new one is made. */
+  known: Set<string> | undefined;
   private minutes = 0;
   private ids = 1000;
 
@@ -99,16 +101,21 @@ export class FakeSignOff {
 
   readonly writes: Record<string, Handler> = {
     'POST /issues': (_, __, body) => {
-      const issue = { number: this.issues.length + 1, login: BOT, type: 'Bot', title: String(body['title']), body: String(body['body']), state: 'open', labels: body['labels'] as string[] };
+      const issue = { number: this.issues.length + 1, login: BOT, type: 'Bot', title: String(body['title']), body: String(body['body']), state: 'open', labels: this.taken(body['labels']) };
       this.issues.push(issue);
       return { status: 201, body: issueBody(issue) };
     },
     'PATCH /issues/{issue_number}': ({ issue_number: number }, _, body) => this.found(number, (issue) => {
-      Object.assign(issue, body);
+      Object.assign(issue, body, 'labels' in body ? { labels: this.taken(body['labels']) } : {});
       return { status: 200, body: issueBody(issue) };
     }),
     'POST /issues/{issue_number}/comments': ({ issue_number: number }, _, body) => this.found(number, (issue) =>
       (issue.locked === true ? error(403, 'Unable to create comment because issue is locked.') : { status: 201, body: commentBody(this.say(issue.number, BOT, String(body['body']))) })),
+    'POST /labels': (_, __, body) => {
+      if (this.known?.has(String(body['name'])) !== false) return error(422, 'Validation Failed');
+      this.known.add(String(body['name']));
+      return { status: 201, body: { id: 1, node_id: 'x', url: 'https://api.github.com/x', name: body['name'], description: null, color: body['color'], default: false } };
+    },
     'PUT /issues/{issue_number}/lock': ({ issue_number: number }) => this.found(number, (issue) => {
       issue.locked = true;
       return { status: 204, body: undefined };
@@ -126,6 +133,10 @@ export class FakeSignOff {
       return { status: 200, body: { workflow_run_id: 77, run_url: 'https://api.github.com/repos/acme/shop/actions/runs/77', html_url: 'https://github.com/acme/shop/actions/runs/77' } };
     },
   };
+
+  private taken(labels: unknown): string[] {
+    return (labels as string[]).filter((label) => this.known?.has(label) !== false);
+  }
 
   private found(number: string | undefined, work: (issue: FakeIssue) => Answer): Answer {
     const issue = this.issues.find((one) => String(one.number) === number);
