@@ -37,7 +37,7 @@ beforeAll(async () => {
   await desk.run('umask 077; cat > /home/deploy/.ssh/id_ed25519 && chown deploy /home/deploy/.ssh/id_ed25519', { input: desk.clientKey });
   await desk.run('cat > /home/deploy/shop/slipway.yml', { input: configuration() });
   await desk.run('cat > /home/deploy/shop/production.env', { input: `JWT_SECRET=${'x9Kq'.repeat(12)}\nADMIN_EMAIL=admin@example.com\nADMIN_PASSWORD=correct-horse-battery\n` });
-  await desk.run('chown -R deploy:deploy /home/deploy/shop /home/deploy/slipway && cd /home/deploy/shop && git init --quiet -b main && git add -A && git -c user.name=Test -c user.email=test@example.com commit --quiet -m first', { user: 'deploy' });
+  await desk.run('chown -R deploy:deploy /home/deploy/shop /home/deploy/slipway');
 }, 900_000);
 afterAll(async () => {
   await Promise.all([server.stop(), desk.stop()]);
