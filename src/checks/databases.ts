@@ -2,13 +2,11 @@ import { formatBytes, formatCount, formatDuration } from '../evidence/format.js'
 import { versionSatisfies } from '../config/version-range.js';
 import type { DatabaseConfig } from '../config/schema.js';
 import type { DatabaseFacts, DatabaseVisit } from './database-facts.js';
+import { backupRoom } from './backup-room.js';
 import { fail, pass, skip, verdict, type DatabaseCheck, type Outcome } from './model.js';
 
 /** Below this an attacker who has the hashes guesses a password (as preflight.variables.weak-passwords has it). */
 const PASSWORD_BITS = 60;
-/** As backup-create.sh: archives of one database are much alike, and something must be left beside. */
-const MARGIN = 1.25;
-const SPARE = 33_554_432;
 
 const SERVERS: ReadonlySet<DatabaseConfig['engine']> = new Set(['postgres', 'mysql', 'mongodb']);
 const NEW_PASSWORD = 'Change the password at the server and in app-env. Make one with: openssl rand -hex 24 (nothing in it needs encoding in a URL)';
@@ -171,9 +169,7 @@ export const databases: readonly DatabaseCheck[] = [
     run({ facts, database: { engine } }) {
       if (facts?.size === undefined || facts.free === undefined) return undefined;
       const { size, free, backup } = facts;
-      // Without one before, nobody knows how far it can be compressed.
-      const archive = backup === undefined || backup.size === 0 ? size : size * (backup.stored / backup.size) * MARGIN;
-      const needed = archive + (engine === 'sqlite' ? size : 0) + SPARE;
+      const needed = backupRoom(facts, engine) ?? 0;
       const took = backup === undefined ? '' : `; the last took ${formatDuration(backup.duration)}`;
       return verdict(free >= needed, `${formatBytes(size)} of data, ${formatBytes(free)} free${took}`, `about ${formatBytes(needed)} free`, { data: { size, free, needed: Math.round(needed) } });
     },

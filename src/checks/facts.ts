@@ -36,6 +36,8 @@ export interface HostFacts {
   readonly disk?: { readonly total: number; readonly free: number };
   readonly inodes?: { readonly total: number; readonly free: number };
   readonly mountOptions: readonly string[];
+  /** What the last release that came to the host holds, installs apart; absent before the first. */
+  readonly lastRelease?: { readonly files: number; readonly bytes: number };
   readonly root: RootFacts;
   /** By command; `unknown` when it is there but does not say. */
   readonly versions: Readonly<Record<string, string>>;
@@ -100,6 +102,8 @@ export function parseHostFacts(output: string): HostFacts {
 
   const disk = pair('disk-total', 'disk-free');
   const inodes = pair('inodes-total', 'inodes-free');
+  const [, files, bytes] = /^(\d+) (\d+)$/.exec(text('last-release')) ?? [];
+  const last = files === undefined ? undefined : { files: Number(files), bytes: Number(bytes) };
   const hardening = readHardening(all);
   return {
     os: { id: text('os-id'), version: text('os-version'), name: text('os-name') },
@@ -117,6 +121,7 @@ export function parseHostFacts(output: string): HostFacts {
     load: words(text('load')).map(Number),
     ...(disk ? { disk } : {}),
     ...(inodes ? { inodes } : {}),
+    ...(last ? { lastRelease: last } : {}),
     mountOptions: text('mount-options').split(',').filter(Boolean),
     root: rootFacts(values, text),
     versions: Object.fromEntries([...values].filter(([key]) => key.startsWith('version-')).map(([key, found]) => [key.slice(8), found[0] ?? ''])),

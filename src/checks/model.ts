@@ -32,8 +32,6 @@ export interface CheckContext {
   readonly environmentName: string;
   readonly environment: Environment;
   readonly now: Date;
-  /** What the release will need on each host, when the caller knows it. */
-  readonly release?: { readonly bytes: number; readonly files: number };
 }
 
 interface CheckBase {
@@ -131,6 +129,8 @@ export interface HostVisit {
   readonly sudoPassword?: boolean;
   /** What a direct TCP connection from the runner met; probed only for hosts behind a jump host. */
   readonly direct?: DirectProbe;
+  /** Bytes that the backups before migrations will take from the disk of the releases. */
+  readonly backupRoom?: number;
 }
 
 export type DirectProbe = 'open' | 'refused' | 'silent' | 'unreachable';

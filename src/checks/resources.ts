@@ -88,17 +88,19 @@ export const resources: readonly HostCheck[] = [
   },
   {
     id: 'preflight.resources.release-space',
-    title: 'The release fits on the disk',
+    title: 'The release fits on the disk, beside the backups its deploy makes',
     family: 'resources', scope: 'host', requirement: ['PF-02'], severity: 'block',
-    remedy: 'Free disk space on the host, lower release.keep, or leave out files the app does not need (release.exclude).',
-    run({ facts }, { release }) {
+    remedy: 'Free disk space on the host, lower release.keep, leave out files the app does not need (release.exclude), or give backups a disk of their own (backup.folder).',
+    run({ facts, backupRoom = 0 }) {
+      // How large the next one is shows when it is packed, and then it is counted again; until then the last one tells.
+      const { lastRelease: release } = facts;
       if (release === undefined || facts.disk === undefined) return undefined;
       // What is installed on the host comes on top (node_modules, a venv): twice the upload is the least that is sensible.
-      const bytes = release.bytes * 2;
+      const bytes = release.bytes * 2 + backupRoom;
       const inodes = facts.inodes === undefined || facts.inodes.total === 0 ? Number.POSITIVE_INFINITY : facts.inodes.free;
       return verdict(facts.disk.free >= bytes && inodes >= release.files * 2,
         `${formatBytes(facts.disk.free)} free, ${Number.isFinite(inodes) ? formatCount(inodes, 'inode') : 'inodes without limit'}`,
-        `room for twice ${formatBytes(release.bytes)} in ${formatCount(release.files, 'file')}`);
+        `room for twice ${formatBytes(release.bytes)} in ${formatCount(release.files, 'file')}, as the last release has${backupRoom === 0 ? '' : `, and ${formatBytes(backupRoom)} of backups`}`);
     },
   },
   {

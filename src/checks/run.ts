@@ -33,8 +33,6 @@ export interface PreflightInput {
   readonly lookup?: Lookup;
   /** Fingerprints of other environments' secrets, by environment. */
   readonly elsewhere?: Settings['elsewhere'];
-  /** What the release needs on each host, when known. */
-  readonly release?: CheckContext['release'];
   /** Which families are asked; default: every one. */
   readonly asks?: (family: Family) => boolean;
   readonly reporter?: Pick<Reporter, 'evidence'>;
@@ -50,7 +48,7 @@ export function runPreflight(input: PreflightInput): Evidence[] {
   const { config, now } = input;
   const environment: Environment = environmentOf(config, input.environment);
   const context: CheckContext = {
-    config, environment, environmentName: input.environment, now, ...(input.release === undefined ? {} : { release: input.release }),
+    config, environment, environmentName: input.environment, now,
   };
   refuseUnknownNames(config.preflight.severity);
   const settings = settingsOf(config, input.appEnv, input.lookup, input.elsewhere);

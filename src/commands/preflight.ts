@@ -2,6 +2,7 @@ import { failedVisit, probeDirect, visitHost } from '../checks/gather/host.js';
 import { gatherRunnerFacts } from '../checks/gather/runner.js';
 import { gatherSite } from '../checks/gather/site.js';
 import type { Family } from '../checks/model.js';
+import { roomForBackups } from '../checks/backup-room.js';
 import { runPreflight } from '../checks/run.js';
 import type { Config } from '../config/schema.js';
 import { environmentOf } from '../config/environment.js';
@@ -76,7 +77,8 @@ export function askPreflight(context: RunContext, options: PreflightOptions): Pr
               connectTime: performance.now() - started,
               sudoPassword: credentials.sudoPassword !== undefined,
             });
-            return { visit, databases: visit.facts === undefined ? [] : await visitDatabases(context, host, connection) };
+            const databases = visit.facts === undefined ? [] : await visitDatabases(context, host, connection);
+            return { visit: { ...visit, backupRoom: roomForBackups(databases) }, databases };
           } finally {
             await connection.close();
           }

@@ -20,7 +20,7 @@ function answer(item: Case): { outcome: Outcome | undefined; remedy: string } {
   const check = catalogue.find(({ id }) => id === item.id);
   if (check === undefined) throw new Error(`no check ${item.id}`);
   const config = configWith(item.config);
-  const context = contextWith(config, item.environment, item.release);
+  const context = contextWith(config, item.environment);
   const ask = (): Outcome | undefined => {
     switch (check.scope) {
       case 'runner': return check.run({ ...RUNNER, ...item.runner }, context);

@@ -9,6 +9,7 @@ import { parseHostFacts, type HostFacts } from '../../src/checks/facts.js';
 import { hostQuestions, probeDirect, visitHost } from '../../src/checks/gather/host.js';
 import { catalogue } from '../../src/checks/catalogue.js';
 import { runPreflight } from '../../src/checks/run.js';
+import { journalLine } from '../../src/host/journal.js';
 import type { Connection } from '../../src/ssh/types.js';
 import { configWith, HOST, NOW } from './support.js';
 
@@ -146,6 +147,14 @@ describe('preflight.sh', () => {
     }
     const { envFiles } = await ask([root, 'app=demo', 'env=config/.env']);
     expect(envFiles.map(({ path: file, mode }) => [file.split('/').at(-3), mode])).toEqual([['r1', '600'], ['r2', '644']]);
+  });
+
+  it('tells what the last release holds that came, by the journal', async () => {
+    const root = makeRoot('journal', 'demo');
+    expect((await ask([root, 'app=demo'])).lastRelease).toBeUndefined();
+    const staged = (release: string, files: number, bytes: number): string => journalLine({ event: 'staged', release, at: '2026-11-21T00:00:00Z', digest: 'd', files, bytes, commit: '3f9c2ab' });
+    writeFileSync(join(root, '.slipway/journal'), [staged('r1', 1, 2), staged('r2', 9000, 5e9), journalLine({ event: 'active', release: 'r2', at: '2026-11-21T00:00:00Z' }), '{"event":"sta'].join('\n'));
+    expect((await ask([root, 'app=demo'])).lastRelease).toEqual({ files: 9000, bytes: 5e9 });
   });
 
   it('reads the age of a log, and of the newest file in a folder', async () => {

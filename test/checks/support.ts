@@ -21,10 +21,10 @@ ${extra}
 `, 'slipway.yml');
 }
 
-export function contextWith(config: Config, environmentName = 'production', release?: CheckContext['release']): CheckContext {
+export function contextWith(config: Config, environmentName = 'production'): CheckContext {
   const environment = config.environments[environmentName];
   if (environment === undefined) throw new Error(`no environment ${environmentName}`);
-  return { config, environmentName, environment, now: NOW, ...(release === undefined ? {} : { release }) };
+  return { config, environmentName, environment, now: NOW };
 }
 
 export const JUMP: HostConfig = {
@@ -71,7 +71,6 @@ export interface Case {
   readonly page?: Partial<PageFacts>;
   /** Of the database `main` in `config`. */
   readonly visited?: Partial<DatabaseVisit>;
-  readonly release?: CheckContext['release'];
   readonly window?: Partial<WindowFacts>;
   readonly env?: Readonly<Record<string, string>>;
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;

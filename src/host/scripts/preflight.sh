@@ -355,6 +355,13 @@ if [ -d "$root" ]; then
   else
     fact probe 'not tried: the folder is not this app'\''s'
   fi
+  # Files and bytes of the last release that came, as stage.sh has written them down.
+  if [ -n "$owned" ] && [ -r "$root/.slipway/journal" ]; then
+    last=$(grep '^{"event":"staged",' "$root/.slipway/journal" | tail -n 1)
+    if [ -n "$last" ]; then
+      fact last-release "$(printf '%s' "$last" | sed 's/.*"files":\([0-9]*\).*/\1/') $(printf '%s' "$last" | sed 's/.*"bytes":\([0-9]*\).*/\1/')"
+    fi
+  fi
   if [ -d "$root/releases" ]; then
     bounded 5 find "$root/releases" -maxdepth 3 -type d ! -writable -print 2>/dev/null | head -n 3 |
       while IFS= read -r folder; do fact unwritable "$folder"; done

@@ -26,8 +26,11 @@ export const hostCases: Case[] = [
   { id: 'preflight.resources.inodes-free', when: 'there are plenty', says: 'pass' },
   { id: 'preflight.resources.inodes-free', when: 'there are few', facts: { inodes: { total: 1000, free: 5 } }, says: 'fail', words: /5 of 1,000/ },
   { id: 'preflight.resources.inodes-free', when: 'the file system has no fixed number', facts: { inodes: { total: 0, free: 0 } }, says: 'nothing' },
-  { id: 'preflight.resources.release-space', when: 'it fits twice', release: { bytes: 5e9, files: 9000 }, says: 'pass' },
-  { id: 'preflight.resources.release-space', when: 'it fits once only', release: { bytes: 50e9, files: 9000 }, says: 'fail', words: /twice 50 GB/ },
+  { id: 'preflight.resources.release-space', when: 'one like the last fits twice', facts: { lastRelease: { bytes: 5e9, files: 9000 } }, says: 'pass' },
+  { id: 'preflight.resources.release-space', when: 'it fits once only', facts: { lastRelease: { bytes: 50e9, files: 9000 } }, says: 'fail', words: /twice 50 GB/ },
+  { id: 'preflight.resources.release-space', when: 'it has more files than there are inodes', facts: { lastRelease: { bytes: 5e9, files: 9000 }, inodes: { total: 6e6, free: 17_000 } }, says: 'fail', words: /17,000 inodes/ },
+  { id: 'preflight.resources.release-space', when: 'it fits twice, or the backup of its deploy does, but not both', facts: { lastRelease: { bytes: 30e9, files: 9000 } }, visit: { backupRoom: 30e9 }, says: 'fail', words: /twice 30 GB .*and 30 GB of backups/ },
+  { id: 'preflight.resources.release-space', when: 'no release has come yet', says: 'nothing' },
   { id: 'preflight.resources.load', when: 'it is calm', config: 'preflight: { load: 0.8 }', says: 'pass' },
   { id: 'preflight.resources.load', when: 'it is busy for its CPUs', config: 'preflight: { load: 0.8 }', facts: { load: [3.9, 2, 1] }, says: 'fail', words: /3\.9 2 1 on 4 CPUs/ },
 
