@@ -239,9 +239,9 @@ describe('a process of the team', () => {
 
   it('is ended with its children when its time is up', async () => {
     const started = Date.now();
-    const result = await runProcess('bash', ['-c', 'sleep 60 & echo $!; wait'], { cwd, env, limit: 2_000 });
+    const result = await runProcess('bash', ['-c', 'sleep 60 & echo $!; wait'], { cwd, env, limit: 5_000 });
     expect(result.code).toBeUndefined();
-    expect(Date.now() - started).toBeLessThan(25_000);
+    expect(Date.now() - started).toBeLessThan(45_000);
     // It may still wait to be reaped.
     const { stdout } = await runProcess('ps', ['-o', 'stat=', '-p', result.stdout.trim()], { cwd, env });
     expect(stdout).not.toMatch(/^[^Z\s]/);
@@ -256,7 +256,7 @@ describe('a process of the team', () => {
     const started = Date.now();
     const result = await runProcess('bash', ['-c', 'sleep 60 & echo done'], { cwd, env });
     expect(result).toMatchObject({ code: 0, tail: ['done'] });
-    expect(Date.now() - started).toBeLessThan(25_000);
+    expect(Date.now() - started).toBeLessThan(45_000);
   });
 
   it('is ended by a signal from outside', async () => {

@@ -55,9 +55,9 @@ describe('runCommand', () => {
   });
 
   test('ends the command and its children at the limit, also those that ignore SIGTERM', async () => {
-    const result = await runCommand('(trap "" TERM; echo $BASHPID > stubborn; while :; do sleep 0.1; done) & echo $! > child; sleep 60 & echo $! > sleeper; wait', options({ limit: 2_000 }));
+    const result = await runCommand('(trap "" TERM; echo $BASHPID > stubborn; while :; do sleep 0.1; done) & echo $! > child; sleep 60 & echo $! > sleeper; wait', options({ limit: 5_000 }));
     expect(result.end).toEqual({ kind: 'limit' });
-    expect(result.duration).toBeLessThan(20_000);
+    expect(result.duration).toBeLessThan(45_000);
     for (const file of ['stubborn', 'sleeper']) {
       expect(pidIn(file)).toBeGreaterThan(1);
       await until(() => !isAlive(pidIn(file)));
@@ -76,7 +76,7 @@ describe('runCommand', () => {
   test('does not wait for what a command left in the background, and leaves none of it', async () => {
     const result = await runCommand('sleep 60 & echo $! > left; echo done', options({ limit: 60_000 }));
     expect(result.end).toEqual({ kind: 'exit', code: 0 });
-    expect(result.duration).toBeLessThan(20_000);
+    expect(result.duration).toBeLessThan(45_000);
     await until(() => !isAlive(pidIn('left')));
   });
 

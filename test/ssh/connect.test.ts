@@ -62,9 +62,9 @@ describe('a connection that is not made says why', () => {
 
   test('the port accepts and says nothing', async () => {
     host.faults.silent = true;
-    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 2_000 }), key));
+    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 4_000 }), key));
     expect(error).toMatchObject({ kind: 'not-ssh' });
-    expect(error.message).toMatch(/said nothing within 2 s/);
+    expect(error.message).toMatch(/said nothing within 4 s/);
   });
 
   test.each([
@@ -87,7 +87,7 @@ describe('a connection that is not made says why', () => {
     clearTimeout(relief);
     await connection.close();
     host.faults.banner = 'Exceeded MaxStartups\r\n';
-    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 2_000 }), key));
+    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 4_000 }), key));
     expect(error).toMatchObject({ kind: 'busy' });
     expect(error.message).toMatch(/turns logins away.*MaxStartups/);
   });
@@ -227,7 +227,7 @@ describe('the login', () => {
 
   test('that never comes to an end', async () => {
     host.faults.stallLogin = true;
-    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 3_000 }), key));
+    const error = await refusalOf(connect(host.hostAddress({ connectTimeout: 5_000 }), key));
     expect(error).toMatchObject({ kind: 'timeout' });
     expect(error.message).toMatch(/login was not finished/);
   });
@@ -338,7 +338,7 @@ describe('jump hosts', () => {
     expect(await refusalOf(connect(path(), key))).toMatchObject({ kind: 'not-ssh', hop: undefined });
     delete host.faults.banner;
     host.faults.silent = true;
-    expect(await refusalOf(connect(path({ connectTimeout: 3_000 }), key))).toMatchObject({ kind: 'not-ssh', hop: undefined });
+    expect(await refusalOf(connect(path({ connectTimeout: 5_000 }), key))).toMatchObject({ kind: 'not-ssh', hop: undefined });
   });
 
   test('that are lost take the connection with them', async () => {
