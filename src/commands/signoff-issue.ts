@@ -4,7 +4,7 @@ import { commandsOf } from '../signoff/issue-commands.js';
 import { WRITER, type CommentFacts, type IssueFacts, type PeopleFacts } from '../signoff/issue-facts.js';
 import { claimOf, recordsOf, type Opening, type Records } from '../signoff/issue-records.js';
 import { readIssue, type IssueState } from '../signoff/issue-state.js';
-import { answersTexts, issueBody, issueTitle, openingText, overtakenText, startedText } from '../signoff/issue-text.js';
+import { answersTexts, issueBody, issueTitle, notStartedText, openingText, overtakenText, startedText } from '../signoff/issue-text.js';
 import { same } from '../signoff/facts.js';
 import { rolesOf, type Policy } from '../signoff/policy.js';
 import type { SignOffSource } from '../signoff/source.js';
@@ -102,6 +102,12 @@ async function answerComments(context: RunContext, world: World, options: SignOf
   const { complete } = state;
   if (complete === undefined || options.workflow === undefined) return;
   if (records.started.some(({ approvals }) => approvals.join() === complete.join())) return;
+  const newer = await overtakenBy(source, opening, issue.number);
+  if (newer !== undefined) {
+    await source.issues.comment(issue.number, notStartedText(options.workflow, { approvals: [...complete], url: '' }, newer.release, newer.number));
+    context.outputs.outcome += `; nothing was started, as ${newer.release} went out meanwhile`;
+    return;
+  }
   await closeOvertaken(source, opening, issue.number);
   const url = await source.issues.dispatch(options.workflow, opening.release, {
     issue: String(issue.number), release: opening.release, digest: opening.digest, run: String(opening.run),
@@ -122,6 +128,16 @@ async function closeOvertaken(source: SignOffSource, { app, environment, release
     await source.issues.comment(older.number, overtakenText(release, number));
     await source.issues.close(older.number);
   }
+}
+
+/** A newer release that went to the same environment while this one waited: signed later must not mean live later. */
+async function overtakenBy(source: SignOffSource, { app, environment, release }: Opening, number: number): Promise<{ release: string; number: number } | undefined> {
+  for (const newer of await source.issues.newer(number, release)) {
+    const claim = claimOf(newer.body);
+    if (newer.login !== WRITER || newer.pull || claim?.app !== app || claim.environment !== environment) continue;
+    if (recordsOf(await source.issues.comments(newer.number)).started.length > 0) return { release: claim.release, number: newer.number };
+  }
+  return undefined;
 }
 
 async function verifyIssue(context: RunContext, world: World, options: SignOffOptions): Promise<void> {

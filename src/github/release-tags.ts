@@ -19,6 +19,12 @@ function compare(a: readonly number[], b: readonly number[]): number {
   return index < 0 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
 }
 
+/** Whether `tag` is of a lower version than `other`, both written alike; false where that cannot be said. */
+export function isOlder(tag: string, other: string): boolean {
+  const [one, two] = [readVersion(tag), readVersion(other)];
+  return one !== undefined && two !== undefined && one.prefix === two.prefix && one.numbers.length === two.numbers.length && compare(one.numbers, two.numbers) < 0;
+}
+
 /**
  * The release before `tag`: the highest lower version among tags written alike (same prefix, as many numbers, no
  * candidate), so that `v1` or `nightly` are no releases of `v1.2.3`. Without a tag: the highest of the form `1.2.3` or

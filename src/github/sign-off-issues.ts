@@ -1,11 +1,13 @@
 import { UserError } from '../evidence/errors.js';
 import type { Unknown } from '../signoff/facts.js';
 import { LABEL, type IssueFacts } from '../signoff/issue-facts.js';
+import { claimOf } from '../signoff/issue-records.js';
 import type { IssueSource } from '../signoff/source.js';
 import type { GitHubApi } from './api.js';
 import { GitHubError } from './api-error.js';
 import { openLabelled } from './labelled-issue.js';
 import { evenLocked } from './locked-issues.js';
+import { isOlder } from './release-tags.js';
 import { signOffRoutes as routes, signOffWrites as writes } from './sign-off-routes.js';
 
 type Issue = Awaited<ReturnType<typeof anIssue>>;
@@ -14,6 +16,8 @@ type Issue = Awaited<ReturnType<typeof anIssue>>;
 export function issueSource(api: GitHubApi, repository: string): IssueSource {
   return {
     open: async () => (await api.list(routes.issues, {}, { state: 'open', labels: LABEL })).map(issueFacts),
+    newer: async (issue, release) => (await api.list(routes.issues, {}, { state: 'all', labels: LABEL })).map(issueFacts)
+      .filter(({ number, body }) => number > issue && isOlder(release, claimOf(body)?.release ?? '')),
     get: async (issue) => issueFacts(stillHere(await anIssue(api, issue), repository)),
     comments: async (issue) => (await api.list(routes.comments, { issue_number: issue })).map(({ id, user, performed_via_github_app: app, body = '', created_at: created, updated_at: updated }) => ({
       // A deleted account is nobody.

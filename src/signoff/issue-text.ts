@@ -96,6 +96,10 @@ export function overtakenText(release: string, issue: number): string {
   return `${codeMarkdown(release)} is on its way (#${issue}), and this release has been there before it: what was signed here counts no more. To release it once more, open this issue again.`;
 }
 
+export function notStartedText(workflow: string, { approvals }: Started, release: string, issue: number): string {
+  return `All roles before production have signed, but ${codeMarkdown(release)} (#${issue}) went there meanwhile, which is newer: nothing was started. To release this one all the same, start ${codeMarkdown(workflow)} by hand, from its tag.\n\n${mark('started', { approvals, url: '' })}`;
+}
+
 export function startedText(workflow: string, started: Started): string {
   return [`All roles before production have signed: ${codeMarkdown(workflow)} was started${started.url === '' ? '' : `, ${started.url}`}.`, '', mark('started', started)].join('\n');
 }

@@ -19,6 +19,8 @@ export interface SignOffSource {
 export interface IssueSource {
   /** Open ones with their label, whoever has opened them. */
   open(): Promise<readonly IssueFacts[]>;
+  /** Those opened after this one, open or closed, about a higher version than this. */
+  newer(issue: number, release: string): Promise<readonly IssueFacts[]>;
   get(issue: number): Promise<IssueFacts>;
   comments(issue: number): Promise<readonly CommentFacts[]>;
   permissions(logins: readonly string[]): Promise<PermissionOf>;

@@ -393,6 +393,26 @@ describe('the production run', () => {
     expect(await verified()).toEqual({ lead: 'void: fail', qa: 'void: fail' });
   });
 
+  test.each([
+    ['is not started over a newer release that went out while this one waited, which is said once', 'v1.2.0', ['v1.2.0']],
+    ['is started over an older one that did', 'v1.0.9', ['v1.0.9', 'v1.1.0']],
+  ])('%s', async (_, release, started) => {
+    const other = { options: { release, digest: 'ab'.repeat(32), issueNumber: '2' } };
+    await open(other);
+    fake.signOff.say(2, 'lea', '/approve lead abababab');
+    fake.signOff.say(2, 'bob', '/approve qa abababab');
+    await heard(other);
+    fake.signOff.issues[1]!.state = 'closed';
+    sign();
+    await heard();
+    const before = bots().length;
+    await heard();
+    expect(fake.signOff.dispatches.map(({ ref }) => ref)).toEqual(started);
+    expect([bots().length, last().includes('(#2) went there meanwhile')]).toEqual([before, !started.includes('v1.1.0')]);
+    // Who wants it all the same starts the production run by hand.
+    expect(await verified()).toEqual(SIGNED);
+  });
+
   test('refuses an issue that was moved to another repository, whatever it says', async () => {
     sign();
     fake.signOff.issues[0]!.repository = 'mallory/shop';
