@@ -13,7 +13,7 @@ import { renderSummary } from '../evidence/summary.js';
 import { githubReporter } from '../github/reporter.js';
 import { endingEarly } from './ending.js';
 import { recordFailure } from './failure.js';
-import { githubAccess } from './github.js';
+import { githubAccess } from './github-access.js';
 import { COMMANDS, type Arguments, type CommandName } from './commands.js';
 import type { Settings } from './settings.js';
 import { stopSignal } from './stop.js';

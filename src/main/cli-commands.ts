@@ -6,9 +6,6 @@ import { describeConfig } from '../config/describe.js';
 import { environmentOf } from '../config/environment.js';
 import { jsonSchema } from '../config/json-schema.js';
 import { sayExcluded } from '../commands/excluded.js';
-import { releases, status } from '../commands/status.js';
-import { trust } from '../commands/trust.js';
-import { unlock } from '../commands/unlock.js';
 import type { RunContext } from '../commands/run-context.js';
 import { asError, UserError } from '../evidence/errors.js';
 import { formatDuration } from '../evidence/format.js';
@@ -20,7 +17,7 @@ import type { Credentials } from '../ssh/types.js';
 import { COMMANDS, type Arguments, type Command as SharedCommand, type CommandName } from './commands.js';
 import { endingEarly } from './ending.js';
 import { recordFailure } from './failure.js';
-import { githubAccess } from './github.js';
+import { githubAccess } from './github-access.js';
 import { makeContext, readConfig, type Settings } from './settings.js';
 import { stopSignal } from './stop.js';
 import { renderOffers, renderReleases, renderStatus } from './tables.js';
@@ -69,23 +66,24 @@ export async function execute(name: CommandName, environment: string, options: O
 
 /** `slipway status`. */
 export async function showStatus(environment: string, options: Options): Promise<void> {
-  await show(environment, options, async (context) => print(options, await status(context), renderStatus));
+  await show(environment, options, async (context) => print(options, await (await import('../commands/status.js')).status(context), renderStatus));
 }
 
 /** `slipway releases`. */
 export async function showReleases(environment: string, options: Options): Promise<void> {
-  await show(environment, options, async (context) => print(options, await releases(context), renderReleases));
+  await show(environment, options, async (context) => print(options, await (await import('../commands/status.js')).releases(context), renderReleases));
 }
 
 /** `slipway unlock`. */
 export async function unlockHosts(environment: string, options: Options): Promise<void> {
-  await show(environment, options, unlock);
+  await show(environment, options, async (context) => (await import('../commands/unlock.js')).unlock(context));
 }
 
 /** `slipway trust`. */
 export async function showHostKeys(environment: string, options: Options): Promise<void> {
   await guarded(async () => {
     const config = await readConfig(process.cwd(), options.config);
+    const { trust } = await import('../commands/trust.js');
     print(options, await trust(environmentOf(config, environment), credentials(options)), renderOffers);
   });
 }

@@ -5,29 +5,12 @@ import type { Reporter } from '../evidence/reporter.js';
 import { GitHubApi } from '../github/api.js';
 import { repositoryOf } from '../github/origin.js';
 import { gatherRepositoryState, unanswered } from '../github/repository-state.js';
-
-/** What is known of GitHub, from inputs and surroundings. */
-export interface GitHubAccess {
-  readonly token?: string | undefined;
-  /** Reads the members of teams, which a workflow's own token cannot. */
-  readonly membersToken?: string | undefined;
-  /** `owner/name`; without it the remote `origin` tells. */
-  readonly repository?: string | undefined;
-  readonly apiUrl: string;
-  /** The run of GitHub Actions this process is part of. */
-  readonly runId?: string | undefined;
-}
+import type { GitHubAccess } from './github-access.js';
 
 /** Why GitHub cannot be asked, and what to do about it. */
 export const NO_TOKEN = { problem: 'there is no token to ask GitHub with', remedy: 'In a workflow: `github-token: ${{ github.token }}`; in a terminal: GITHUB_TOKEN=$(gh auth token).' };
 /** The same, with a token. */
 export const NO_REPOSITORY = { problem: 'it is not known which repository on GitHub this is', remedy: 'Set GITHUB_REPOSITORY=owner/name; the remote origin does not lead to GitHub.' };
-
-/** From the variables that GitHub's runner sets. */
-export function githubAccess(env: NodeJS.ProcessEnv, token: string | undefined): GitHubAccess {
-  const known = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
-  return { token, repository: known('GITHUB_REPOSITORY'), apiUrl: (known('GITHUB_API_URL') ?? 'https://api.github.com').replace(/\/+$/, ''), runId: known('GITHUB_RUN_ID') };
-}
 
 /** What every client of GitHub's API here needs of its surroundings. */
 interface World {

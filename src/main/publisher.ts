@@ -3,7 +3,8 @@ import type { Reporter } from '../evidence/reporter.js';
 import { deploymentStatus } from '../github/deployments.js';
 import { appendNotes } from '../github/releases.js';
 import type { Publisher } from '../report/publisher.js';
-import { ownClient, type GitHubAccess } from './github.js';
+import { ownClient } from './github.js';
+import type { GitHubAccess } from './github-access.js';
 
 /** What a report puts onto GitHub, ready to be done. @throws UserError when there is no token, or no repository. */
 export function publisherDoor(access: GitHubAccess | undefined, world: { reporter: Reporter; signal: AbortSignal }): () => Promise<Publisher> {

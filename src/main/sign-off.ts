@@ -2,7 +2,8 @@ import { UserError } from '../evidence/errors.js';
 import type { Reporter } from '../evidence/reporter.js';
 import { signOffSource } from '../github/sign-off.js';
 import type { SignOffSource } from '../signoff/source.js';
-import { clientOf, NO_REPOSITORY, NO_TOKEN, originOf, type GitHubAccess } from './github.js';
+import { clientOf, NO_REPOSITORY, NO_TOKEN, originOf } from './github.js';
+import type { GitHubAccess } from './github-access.js';
 
 /** What sign-offs put to GitHub, ready to be asked. @throws UserError when there is no token, or no repository. */
 export function signOffDoor(

@@ -10,7 +10,8 @@ import { loadConfig } from '../../src/config/load.js';
 import type { Evidence } from '../../src/evidence/record.js';
 import { Redactor } from '../../src/evidence/redact.js';
 import { plainReporter } from '../../src/evidence/reporters.js';
-import { githubAccess, repositoryState } from '../../src/main/github.js';
+import { repositoryState } from '../../src/main/github.js';
+import { githubAccess } from '../../src/main/github-access.js';
 import { FakeGitHub, REPOSITORY, TOKEN } from '../support/fake-github.js';
 
 let workspace: string;

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { plainReporter } from '../../src/evidence/reporters.js';
-import { githubAccess, repositoryState } from '../../src/main/github.js';
+import { repositoryState } from '../../src/main/github.js';
+import { githubAccess } from '../../src/main/github-access.js';
 import { configWith } from '../checks/support.js';
 import { FakeGitHub, REPOSITORY, TOKEN } from '../support/fake-github.js';
 
