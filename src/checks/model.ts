@@ -227,14 +227,17 @@ export interface Settings {
   readonly elsewhere?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
+/** The answer is yes. */
 export function pass(observed?: string, expected?: string, extra: Partial<Outcome> = {}): Outcome {
   return { result: 'pass', ...texts(observed, expected), ...extra };
 }
 
+/** The answer is no; how bad that is the severity of the check says. */
 export function fail(observed?: string, expected?: string, extra: Partial<Outcome> = {}): Outcome {
   return { result: 'fail', ...texts(observed, expected), ...extra };
 }
 
+/** The question does not arise here, or nobody could answer it: `observed` says why. */
 export function skip(observed: string, expected?: string, extra: Partial<Outcome> = {}): Outcome {
   return { result: 'skip', ...texts(observed, expected), ...extra };
 }

@@ -138,6 +138,7 @@ export function places(findings: readonly Finding[]): string {
   return list(findings.map(({ file, line, kind }) => `${file}:${line} (${kind})`));
 }
 
+/** The first of them, and how many more there are. */
 export function list(items: readonly string[]): string {
   const more = items.length - SHOWN;
   return items.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');

@@ -43,6 +43,7 @@ export function isSuspicion(error: unknown): error is HostError {
   return error instanceof HostError && error.code === EXIT.suspicious;
 }
 
+/** The rows of all tables together. */
 export function total(rows: ReadonlyMap<string, number>): number {
   return [...rows.values()].reduce((sum, count) => sum + count, 0);
 }

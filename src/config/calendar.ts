@@ -46,6 +46,7 @@ export function dayName(day: number): string {
   return name.slice(0, 1).toUpperCase() + name.slice(1);
 }
 
+/** Whether a day from 1 to 7 is one of the range, which may go over the end of the week. */
 export function isInDays(day: number, { from, to }: DayRange): boolean {
   return from <= to ? day >= from && day <= to : day >= from || day <= to;
 }
@@ -67,6 +68,7 @@ export function formatTime(minutes: number): string {
   return [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, '0')).join(':');
 }
 
+/** `22:00-02:00`. */
 export function formatHours({ from, to }: HourRange): string {
   return `${formatTime(from)}-${formatTime(to)}`;
 }
@@ -89,6 +91,7 @@ function isDate(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
+/** `2026-12-18..2027-01-04`, or a single day. */
 export function formatDates({ from, to }: DateRange): string {
   return from === to ? from : `${from}..${to}`;
 }

@@ -84,6 +84,7 @@ function takes(schema: Schema, value: unknown): boolean {
   }
 }
 
+/** What YAML calls a mapping. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -13,6 +13,7 @@ export interface Source {
 // Beside the Config, not in it: it stays plain data that can be compared and printed.
 const sources = new WeakMap<Config, Source>();
 
+/** Keeps where the parts of a Config stand in its file, for messages about them. */
 export function rememberSource(config: Config, source: Source): void {
   sources.set(config, source);
 }

@@ -12,6 +12,7 @@ export interface Timer {
   elapsed(): number;
 }
 
+/** Begins to measure: before the work, not when its record is written. */
 export function startTimer(): Timer {
   const at = new Date().toISOString();
   const start = performance.now();

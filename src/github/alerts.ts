@@ -24,6 +24,7 @@ export async function codeAlerts(api: GitHubApi, branch: string): Promise<AlertF
   }));
 }
 
+/** The open alerts about dependencies. @throws GitHubError */
 export async function dependencyAlerts(api: GitHubApi): Promise<AlertFacts[]> {
   const alerts = await api.list(routes.dependencyAlerts, {}, { state: 'open' });
   return alerts.map(({ number, dependency, security_advisory: { severity } }) => ({

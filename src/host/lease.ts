@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asError, UserError } from '../evidence/errors.js';
 import type { Session } from '../ssh/types.js';
 
+/** How long a lease lives, and how often it is kept alive. */
 export interface LeaseTimes {
   /** How long a lease lives without a beat (DESIGN §4, law 7). */
   readonly seconds: number;
@@ -9,6 +10,7 @@ export interface LeaseTimes {
   readonly beat: number;
 }
 
+/** The times of every lease but those of tests. */
 export const LEASE_TIMES: LeaseTimes = { seconds: 60, beat: 10_000 };
 
 /**

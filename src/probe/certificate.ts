@@ -27,6 +27,12 @@ const WEAK_SIGNATURES: readonly (readonly [string, Buffer])[] = [
 const TLS_FEATURE = oid('06082b06010505070118');
 const CURVE_BITS: Readonly<Record<string, number>> = { prime256v1: 256, secp384r1: 384, secp521r1: 521, secp224r1: 224, prime192v1: 192, secp256k1: 256 };
 
+/**
+ * What a certificate says of itself.
+ * @param raw DER, as it came over the wire.
+ * @param name the host name or address it was asked for by.
+ * @throws Error when it is none that OpenSSL can read.
+ */
 export function readCertificate(raw: Buffer, name: string): CertificateFacts {
   const certificate = new X509Certificate(raw);
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = certificate.publicKey;

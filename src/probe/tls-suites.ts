@@ -55,6 +55,7 @@ export const FRESH_SUITES = ids(MODERN, FRESH_CBC);
 /** Everything known, the weak ones last: for asking which protocol versions a server takes. */
 export const ALL_SUITES = ids(MODERN, FRESH_CBC, STATIC_RSA, ...Object.values(WEAK_SUITES));
 
+/** The numbers of the weak suites of one kind. */
 export function suitesOf(kind: WeakSuites): number[] {
   return ids(WEAK_SUITES[kind]);
 }

@@ -15,6 +15,7 @@ export interface Scale {
 /** A wait shorter than this is drawn as long as it was. */
 const SHORT = 20_000;
 
+/** The scale for these spans: what nobody worked in is drawn short, however long it was. */
 export function scaleOf(spans: readonly Span[]): Scale {
   const busy: { from: number; to: number }[] = [];
   for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {

@@ -26,6 +26,7 @@ export function jobsTable(jobs: ReadonlyMap<string, string>): SummaryTable {
   return { title: 'Jobs', head: ['Job', 'Ended'], rows: [...jobs].map(([name, result]) => [name, result]) };
 }
 
+/** What was done with data: backups, migrations, restores. */
 export function dataTable(records: readonly Evidence[]): SummaryTable {
   const rows = records.filter(({ id }) => DATA.test(id)).map(({ title, subject, observed, status, duration }) =>
     [subject, title, WORDS[status], observed ?? '', duration === 0 ? '' : formatDuration(duration)]);

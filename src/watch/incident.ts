@@ -25,6 +25,7 @@ export function incidentMark(environment: string): string {
   return `<!-- slipway-rollback ${environment} -->`;
 }
 
+/** The title of the issue about a rollback. */
 export function incidentTitle({ environment, from }: Incident): string {
   return `Rolled back ${environment}${from === '' ? '' : `: ${from} is bad`}`.slice(0, 250);
 }

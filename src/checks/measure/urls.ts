@@ -5,6 +5,7 @@ export function authorityOf(url: string): string | undefined {
   return /^[a-z][a-z0-9+.-]*:\/\/([^/?#\s]*)/i.exec(url.trim())?.[1];
 }
 
+/** A URL, or undefined for what is none. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
