@@ -32,14 +32,14 @@ let live = '';
 const said: string[] = [];
 
 const ask = (path = '/'): Promise<{ release: string; cwd: string; value?: string; own?: string; lcAll?: string }> => new Promise((resolve, reject) => {
-  const request = get({ port, path, host: '127.0.0.1', agent: false, timeout: 10_000 }, (response) => {
+  const request = get({ port, path, host: '127.0.0.1', agent: false, timeout: 60_000 }, (response) => {
     let body = '';
     response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; }).on('end', () => resolve(JSON.parse(body) as { release: string; cwd: string }));
   }).on('error', reject);
-  request.on('timeout', () => request.destroy(new Error('no answer within 10 s')));
+  request.on('timeout', () => request.destroy(new Error('no answer within a minute')));
 });
 const pm2 = (...args: string[]): string => execFileSync(join(bin, 'pm2'), ['--no-color', ...args], { encoding: 'utf8', env: { ...process.env, HOME: ground.server.home, PM2_HOME: join(ground.server.home, '.pm2') } });
-const health = (changes: Partial<HealthConfig> = {}): HealthConfig => ({ kind: 'http', path: '/health', port, status: [200], headers: {}, within: 15_000, successes: 2, interval: 200, ...changes }) as HealthConfig;
+const health = (changes: Partial<HealthConfig> = {}): HealthConfig => ({ kind: 'http', path: '/health', port, status: [200], headers: {}, within: 60_000, successes: 2, interval: 200, ...changes }) as HealthConfig;
 const web = (changes: Partial<ServiceConfig> = {}): ServiceConfig => ({ name: 'web', directory: 'api', install: [], start: 'node server.js', manager: 'pm2', instances: 1, port, env: {}, needs: [], scope: 'system', stopLimit: 3000, health: health(), ...changes });
 
 /** Stages a release and brings it to life; what was live before is what it goes back to. */
@@ -148,7 +148,7 @@ describe('a service under PM2', () => {
     const other = await freePort();
     const worker = web({ name: 'worker', directory: '.', start: `echo "worker of $SLIPWAY_RELEASE"; exec sleep 1000`, port: other });
     const { health: _none, ...alone } = worker;
-    expect((await release([web({ health: { kind: 'tcp', port, within: 15_000, successes: 3, interval: 100 } }), alone])).result.outcome).toBe('active');
+    expect((await release([web({ health: { kind: 'tcp', port, within: 60_000, successes: 3, interval: 100 } }), alone])).result.outcome).toBe('active');
     expect((JSON.parse(pm2('jlist')) as { name: string }[]).map(({ name }) => name).sort()).toEqual(['shop-web', 'shop-worker']);
     expect((await host.status()).map(({ name, folder }) => [name, folder])).toEqual([['web', join(ground.root, 'releases', live, 'api')], ['worker', join(ground.root, 'releases', live)]]);
     expect((await release([web({ health: { kind: 'command', command: 'test "$VALUE" = x', within: 15_000, successes: 1, interval: 100 } })])).result.outcome).toBe('active');
@@ -168,7 +168,7 @@ describe('a service under PM2', () => {
     const before = live;
     const journal = join(ground.root, '.slipway/journal');
     const full = `mv ${journal} ${journal}.kept; ln -s /dev/full ${journal}`;
-    const { id, result } = await release([web({ health: { kind: 'command', command: `[ -e ${journal}.kept ] || { ${full}; }`, within: 15_000, successes: 1, interval: 100 } })]);
+    const { id, result } = await release([web({ health: { kind: 'command', command: `[ -e ${journal}.kept ] || { ${full}; }`, within: 60_000, successes: 1, interval: 100 } })]);
     expect(result).toMatchObject({ outcome: 'went-back', reason: expect.stringMatching(/journal cannot be written/) });
     expect(current()).toBe(`releases/${before}`);
     execFileSync('mv', ['-f', `${journal}.kept`, journal]);
