@@ -13,7 +13,7 @@ import { isBuiltin } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { LATER, leftOut, readLater } from './bundle-parts.mjs';
+import { fromIndex, LATER, leftOut, readLater } from './bundle-parts.mjs';
 import { licensesOf } from './licenses.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -26,8 +26,8 @@ const entries = ['preflight', 'build', 'deploy', 'deploy-post', 'smoke', 'rollba
 /** What ssh2 tries, and does without: native code would tie the bundle to one machine. */
 const withoutThem = ['*.node', 'cpu-features'];
 
-/** The bundles that are read when something needs them. */
-const beside = Object.keys(LATER).map((name) => `./${name}.cjs`);
+/** The bundles, as they read each other when something needs them. */
+const beside = ['index', ...Object.keys(LATER)].map((name) => `./${name}.cjs`);
 
 /** What all actions read at their start may not be larger, in bytes: what only some need goes into a bundle of its own. */
 const MOST = 3_000_000;
@@ -40,7 +40,7 @@ const { status } = spawnSync(process.execPath, ['tools/generate.mjs', ...(values
 if (status !== 0) process.exit(1);
 const parts = await Promise.all([
   bundle('tools/entry.mjs', 'index.cjs', [leftOut(), readLater()]),
-  ...Object.keys(LATER).map((name) => bundle(`tools/parts/${name}.mjs`, `${name}.cjs`)),
+  ...Object.keys(LATER).map((name) => bundle(`tools/parts/${name}.mjs`, `${name}.cjs`, name === 'cli' ? [fromIndex()] : [])),
 ]);
 if (parts[0].text.length > MOST) throw new Error(`index.cjs has ${parts[0].text.length} bytes, more than ${MOST}`);
 const packages = new Set(parts.flatMap(({ inputs }) => inputs));

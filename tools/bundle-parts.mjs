@@ -26,11 +26,11 @@ export function leftOut() {
 
 /**
  * The bundles beside index.cjs, and what of the sources and packages stands in each: nothing else pays for it. Each has an entry in
- * tools/parts/. The plots are loaded by what draws them (entry.mjs).
+ * tools/parts/. The plots are loaded by what draws them (entry.mjs), the command line is where `slipway` starts (start.cjs).
  */
 export const LATER = {
-  // The command line alone.
-  words: [/^commander$/],
+  // The command line, which has its names out of index.cjs in turn.
+  cli: [],
   // A smoke scenario that runs.
   scenario: [/^tough-cookie$/, /^jsonpath-rfc9535$/],
   // A window with holidays.
@@ -56,6 +56,17 @@ export function readLater() {
       build.onLoad({ filter: /.*/, namespace: 'read-later' }, ({ path: part }) => (
         { contents: `module.exports = {\n${namesOf(part).map((name) => `get ${name}() { return require('./${part}.cjs').${name}; },\n`).join('')}};`, resolveDir: import.meta.dirname }
       ));
+    },
+  };
+}
+
+/** Lets the command line have what its words ask for out of index.cjs, when they ask for it. */
+export function fromIndex() {
+  return {
+    name: 'from-index',
+    setup(build) {
+      build.onResolve({ filter: /^\.\/cli-commands\.js$/ }, ({ path }) => ({ path, namespace: 'from-index' }));
+      build.onLoad({ filter: /.*/, namespace: 'from-index' }, () => ({ contents: "module.exports = require('./index.cjs').commandLine();", resolveDir: import.meta.dirname }));
     },
   };
 }

@@ -5,9 +5,11 @@ import type { BackupAction } from '../commands/backup.js';
 import { hostList } from '../config/exclude.js';
 import type { Options } from './cli-commands.js';
 import type { Arguments, CommandName } from './commands.js';
+import { leaveAfter } from './leave.js';
 
-/** The command line. Exits with 0 only when what was asked for was done. */
-export async function cli(argv: readonly string[], version: string): Promise<void> {
+/** The command line; `version` is Slipway's. Exits with 0 only when what was asked for was done. */
+export function cli(argv: readonly string[], version: string): void {
+  process.exitCode = 1;
   const program = new Command('slipway')
     .description('From a commit to production on your own servers over SSH, with a rollback that works.')
     .version(version, '-V, --version', 'print the version of Slipway')
@@ -140,7 +142,7 @@ export async function cli(argv: readonly string[], version: string): Promise<voi
     .action(async (name: string | undefined, options: Options) => (await commands()).showConfig(name, options));
   program.command('schema').description('print the JSON Schema of slipway.yml').action(async () => (await commands()).showSchema());
 
-  await program.parseAsync(argv);
+  leaveAfter(program.parseAsync(argv));
 }
 
 /** What the words ask for, evaluated only then: `--help` and a misspelt word are answered without it. */

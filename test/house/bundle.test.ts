@@ -34,11 +34,11 @@ function readBy(entry: string, ...args: string[]): string[] {
 describe('the bundle', () => {
   test('makes nobody read what an action does not use', () => {
     expect(readBy('deploy.cjs')).toEqual(['index.cjs']);
-    expect(readBy('slipway.cjs', '--version')).toEqual(['index.cjs', 'words.cjs']);
+    expect(readBy('slipway.cjs', '--version')).toEqual(['cli.cjs']);
   });
 
   test('has every part that it asks for', () => {
-    for (const part of ['words', 'scenario', 'holidays', 'plots']) expect(started('--eval', `if (Object.keys(require('${dist}/${part}.cjs')).length === 0) process.exit(1)`)).toMatchObject({ status: 0, stderr: '' });
+    for (const part of ['cli', 'scenario', 'holidays', 'plots']) expect(started('--eval', `if (Object.keys(require('${dist}/${part}.cjs')).length === 0) process.exit(1)`)).toMatchObject({ status: 0, stderr: '' });
   });
 
   test('says its version', () => {

@@ -1,2 +1,0 @@
-// What understands the words of the command line.
-export { Command, Option } from 'commander';
