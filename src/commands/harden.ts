@@ -191,8 +191,8 @@ async function takeBack(context: RunContext, { host, step, before }: Attempt, wh
   }
 }
 
-/** An old connection that is cut off may wait for long before it says so. */
-const OLD_LINK = 5_000;
+/** An old connection that is cut off may wait for long before it says so; one that stands may take a while on a busy host. */
+const OLD_LINK = 10_000;
 
 /** What the promise says; `false` when it has said nothing within `limit` milliseconds. It must not reject. */
 async function within(promise: Promise<boolean>, limit: number): Promise<boolean> {

@@ -25,16 +25,21 @@ put_back() {
       if [ ! -e "$saved/$file" ] && [ ! -L "$saved/$file" ]; then aside "$1/${file#./}"; fi
     done
     (cd "$saved" && find . -mindepth 1 -type d -print) | while IFS= read -r folder; do mkdir -p "$1/$folder" || :; done
-    (cd "$saved" && find . -mindepth 1 ! -type d -print) | while IFS= read -r file; do put_one "$saved/${file#./}" "$1/${file#./}"; done
+    { files_of "$saved"; echo; files_of "$1"; } | awk -F '\t' '
+      NF < 2 { there = 1; next }
+      there { delete path[$0]; next }
+      { path[$0] = $2 }
+      END { for (file in path) if (!said[path[file]]++) print path[file] }' | while IFS= read -r file; do put_one "$saved/${file#./}" "$1/${file#./}"; done
   elif [ -e "$saved" ]; then
-    put_one "$saved" "$1"
+    cmp -s "$saved" "$1" || put_one "$saved" "$1"
   elif [ -e "$1" ]; then
     aside "$1"
   fi
 }
+# files_of FOLDER: what lies in it, with mode, owner, target and content: a line each, the path behind a tab.
+files_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%m %U:%G %l\t%p\n' && find . -type f -exec sha256sum {} + | sed 's/  /\t/'); }
 # A full disk must not keep us from going back: what has not changed is left alone, and where a copy finds no room a second name does.
 put_one() {
-  if [ ! -L "$1" ] && [ ! -L "$2" ] && cmp -s "$1" "$2" && [ "$(stat -c '%a %u:%g' "$1")" = "$(stat -c '%a %u:%g' "$2")" ]; then return 0; fi
   rm -f "$2.slipway-undo"
   cp -a "$1" "$2.slipway-undo" 2>/dev/null || { rm -f "$2.slipway-undo"; ln -P "$1" "$2.slipway-undo" || :; }
   mv -fT "$2.slipway-undo" "$2" || :
