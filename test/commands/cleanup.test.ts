@@ -34,9 +34,9 @@ afterEach(async () => {
 
 interface Told { readonly context: RunContext; readonly records: Evidence[]; readonly log: string[] }
 
-function run(release: string): Told {
+function run(release: string, budget = '10m'): Told {
   const config = loadConfig(`app: cleanup
-environments: { production: { root: ${ROOT}, hosts: [{ address: "${server.user}@${server.address}:${server.port}", host-key: ${server.hostKeyLine} }] } }
+environments: { production: { root: ${ROOT}, rollback-budget: ${budget}, hosts: [{ address: "${server.user}@${server.address}:${server.port}", host-key: ${server.hostKeyLine} }] } }
 release: { include: [index.html], ${release} }
 `, 'slipway.yml');
   const [records, log]: [Evidence[], string[]] = [[], []];
@@ -109,6 +109,16 @@ describe('a rollback', () => {
     expect(live()).toBe(first.id);
     expect(context.outputs).toMatchObject({ release: first.id, previousRelease: third.id, switched: true });
     expect(log.join('\n')).toMatch(new RegExp(`passed over: .*${second.id}: changed or gone since it was deployed: index\\.html`));
+  });
+
+  test.each([['1ms', 'warn'], ['10m', 'pass']] as const)('that had %s to take is timed, and told with its budget: %s; the site is back in any case', async (budget, status) => {
+    const [first] = [await deployed(), await deployed()];
+    const { context, records } = run('keep: 2', budget);
+    await rollback(context, {});
+    expect(live()).toBe(first.id);
+    const [told] = records.filter(({ id }) => id === 'rollback.budget');
+    expect(told).toMatchObject({ status, expected: expect.stringMatching(/^at most /), observed: expect.stringMatching(/^[\d.]+ m?s$/) });
+    expect(told?.duration).toBeGreaterThan(1);
   });
 
   test('to releases of which none is whole is red, and touches nothing that is live', async () => {
