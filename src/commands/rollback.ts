@@ -11,7 +11,8 @@ import { maskKey } from './backup-key.js';
 import { noted, recorded, type RunContext } from './run-context.js';
 import { runSmokeOn } from './smoke.js';
 import { resume } from './pause.js';
-import { DataRollback, RESTORE_DATABASE, type RestoreDatabase } from './rollback-data.js';
+import { DataRollback } from './rollback-data.js';
+import { RESTORE_DATABASE, type RestoreDatabase } from './rollback-moves.js';
 import { followWithSite } from './site.js';
 import { switchAll } from './switch.js';
 
