@@ -52,7 +52,7 @@ export async function deployTo(context: RunContext, session: FleetSession, prepa
   const begun = new Set<Member>();
   const renewed = new Set<Member>();
   try {
-    await reporter.group(`Stage ${release}`, () => stageAll(context, members, deltas, release, prepared, begun));
+    await reporter.group(`Stage ${release}`, () => stageAll(context, deltas, release, prepared, begun));
     await reporter.group('Install', () => installOn(context, members, release));
     // From here on users notice, and once the data has moved it is better to go on than to turn back: the last moment to look at the clock.
     await requireWindow(context, 'switch', choice);

@@ -16,11 +16,11 @@ import { siteFor } from './site.js';
 const STAGING: Pace = { atOnce: 25, stopAtFailure: true };
 
 /**
- * Sends the release to every host; what several hosts need in the same form is packed once.
+ * Sends the release to every host that `deltas` names; what several hosts need in the same form is packed once.
  * @param begun learns the hosts on which something was begun, also when it fails.
  */
-export async function stageAll(context: RunContext, members: readonly Member[], deltas: ReadonlyMap<Member, Delta>, release: string, prepared: PreparedRelease, begun: Set<Member>): Promise<void> {
-  const parcels = members.map((member) => parcelFor(context, member, deltas, prepared));
+export async function stageAll(context: RunContext, deltas: ReadonlyMap<Member, Delta>, release: string, prepared: PreparedRelease, begun: Set<Member>): Promise<void> {
+  const parcels = [...deltas.keys()].map((member) => parcelFor(context, member, deltas, prepared));
   const uploads = new SharedUploads(parcels.map(({ key }) => key));
   try {
     await onEvery(parcels, (parcel) => {
