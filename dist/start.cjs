@@ -14,4 +14,5 @@ function keepCompiled() {
 }
 
 keepCompiled();
-module.exports = require('./index.cjs');
+module.exports.run = (name) => require('./index.cjs').run(name);
+module.exports.cli = (argv) => require('./cli.cjs').cli(argv);
