@@ -46,7 +46,7 @@ interface Options {
 async function run({ steps, harden = {}, configuredPort, plan = false, vanish = false }: Options): Promise<Ran> {
   const configOf = (port: number) => loadConfig(JSON.stringify({
     app: 'tiny',
-    environments: { production: { hosts: [{ address: `deploy@127.0.0.1:${port}`, 'host-key': host.hostKeyLine, 'connect-timeout': '20s', keepalive: '1s' }] } },
+    environments: { production: { hosts: [{ address: `deploy@127.0.0.1:${port}`, 'host-key': host.hostKeyLine, 'connect-timeout': '20s', keepalive: '2s' }] } },
     server: { harden: { 'undo-within': `${WITHIN}s`, ...harden } },
   }), 'slipway.yml');
   const config = configOf(configuredPort ?? host.port);
