@@ -55060,7 +55060,7 @@ ${[
 function head(report2, name2) {
   const facts = [
     ["Environment", `${html(report2.environment)}${report2.url === void 0 ? "" : ` \xB7 ${link2(report2.url)}`}`],
-    ["Release", report2.release === void 0 ? "" : `<code>${html(report2.release || "none")}</code>`],
+    ["Live release", report2.release === void 0 ? "" : `<code>${html(report2.release || "none")}</code>`],
     ["Tag", html(report2.tag ?? "")],
     ["Artefact", `${html(report2.content ?? "")}${report2.digest === void 0 ? "" : `<br><code>sha256:${html(report2.digest)}</code>`}`],
     ["Started by", html(report2.actor)],
@@ -55262,7 +55262,7 @@ function messageOf2(report2) {
   const links = [{ text: "The run", url: webAddress(report2.run) }, { text: report2.environment, url: webAddress(report2.url) }];
   const facts = [
     ["Environment", report2.environment],
-    ["Release", report2.release ?? ""],
+    ["Live release", report2.release ?? ""],
     ["Started by", report2.actor],
     ["Took", Number.isFinite(report2.from) ? formatDuration(report2.to - report2.from) : ""],
     ["Checks", countsText(report2.records)],

@@ -23,7 +23,7 @@ export const SIGNS: Record<Status, string> = { pass: '✅', warn: '⚠️', fail
 export function messageOf(report: Report): Message {
   const links = [{ text: 'The run', url: webAddress(report.run) }, { text: report.environment, url: webAddress(report.url) }];
   const facts: [string, string][] = [
-    ['Environment', report.environment], ['Release', report.release ?? ''], ['Started by', report.actor],
+    ['Environment', report.environment], ['Live release', report.release ?? ''], ['Started by', report.actor],
     ['Took', Number.isFinite(report.from) ? formatDuration(report.to - report.from) : ''], ['Checks', countsText(report.records)],
     ['Signed off by', report.signOffs.filter(({ login }) => login !== '').map(({ login, role }) => `${login} (${role})`).join(', ')],
     ['To roll back', report.rollback.command],

@@ -49,7 +49,7 @@ ${[head(report, name), failures(report.records), releases(report.releases), roll
 function head(report: Report, name: string): string {
   const facts: [string, string][] = [
     ['Environment', `${html(report.environment)}${report.url === undefined ? '' : ` · ${link(report.url)}`}`],
-    ['Release', report.release === undefined ? '' : `<code>${html(report.release || 'none')}</code>`],
+    ['Live release', report.release === undefined ? '' : `<code>${html(report.release || 'none')}</code>`],
     ['Tag', html(report.tag ?? '')],
     ['Artefact', `${html(report.content ?? '')}${report.digest === undefined ? '' : `<br><code>sha256:${html(report.digest)}</code>`}`],
     ['Started by', html(report.actor)],
